@@ -21,6 +21,7 @@ __all__ = [
     "Int16",
     "Int32",
     "Properties",
+    "Timestamp",
     "UInt8",
     "UInt16",
     "UInt32",
@@ -55,6 +56,10 @@ class UInt32(int):
 
 class Float32(float):
     """A 32-bit floating-point field (`f`)."""
+
+
+class Timestamp(int):
+    """A timestamp field (`T`) beyond what `datetime` can hold, in seconds."""
 
 
 FieldValue = bool | int | float | Decimal | str | bytes | bytearray | datetime | None | Mapping[str, "FieldValue"] | list["FieldValue"]
