@@ -84,7 +84,7 @@ class Properties:
 
     content_type: str | None = None
     content_encoding: str | None = None
-    headers: Headers = field(default=EMPTY_HEADERS)
+    headers: Headers = field(default_factory=lambda: EMPTY_HEADERS)  # a proxy is unhashable, so not a plain default
     delivery_mode: int | None = None
     priority: int | None = None
     correlation_id: str | None = None
