@@ -1,0 +1,193 @@
+"""Message classes: what a message is called on the wire, its version, and where it is published.
+
+Not here: how one becomes properties and a body (`envelope.py`), or which of them a consumer reads (`lookup.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypedDict, Unpack
+
+from pydantic import BaseModel, ConfigDict
+
+from warren.contracts.headers import OWN_PREFIX, VERSION
+from warren.contracts.properties import EMPTY_HEADERS, Headers
+from warren.errors import ContractDefinitionError
+
+__all__ = ["Message", "NamedExchange", "Publication"]
+
+MAX_SHORT_STRING: Final = 255
+MAX_VERSION: Final = 2**31 - 1
+
+
+class NamedExchange(Protocol):
+    """What a message class needs to know of its exchange."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What a message class declares: `OrderCreated.__warren__`."""
+
+    class_name: str
+    type: str
+    version: int
+    exchange: str
+    routing_key: str
+
+    headers: Headers
+    """Routing headers of the class and the version: the same on each of its messages."""
+
+    declared_exchange: NamedExchange | str | None
+    """The exchange as it was given, for the topology."""
+
+    is_publishable: bool
+    """States a routing key or a type of its own. Others are bases, or only consumed."""
+
+    def __str__(self) -> str:
+        return f"{self.type} v{self.version}"
+
+
+class _Keywords(TypedDict, total=False):
+    exchange: NamedExchange | str
+    routing_key: str
+    type: str
+    version: int
+    headers: Headers
+
+
+class Message(BaseModel):
+    """A message contract: a Pydantic model with a type name, a version, and where it is published.
+
+    `type` defaults to the routing key, and `version` to 1. Without `exchange` it goes through the default exchange,
+    where the routing key is a queue's name. Subclasses inherit fields, `exchange` and `headers`, never `routing_key`,
+    `type` or `version`: a class that states neither routing key nor type serves as a base, or as the contract of
+    messages that are only consumed; its type is then its own name. Instances are frozen, defaults are validated, and
+    NaN and infinity are refused, because JSON has none.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+    )
+
+    __warren__: ClassVar[Publication]
+
+    if TYPE_CHECKING:
+
+        class _Declaration(ConfigDict, total=False):
+            exchange: NamedExchange | str
+            routing_key: str
+            type: str
+            version: int
+            headers: Headers
+
+        def __init_subclass__(cls, **keywords: Unpack[_Declaration]) -> None: ...
+
+    else:
+
+        def __init_subclass__(cls, **_: object) -> None:
+            super().__init_subclass__()  # the keywords are read below, once the fields are known
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        super().__pydantic_init_subclass__()
+        is_parametrized = cls.__pydantic_generic_metadata__["origin"] is not None
+        if not is_parametrized:  # Changed[int] is published like Changed
+            cls.__warren__ = _declare(cls.__name__, cls.__warren__, **keywords)
+
+
+Message.__warren__ = Publication(
+    class_name="Message",
+    type="Message",
+    version=1,
+    exchange="",
+    routing_key="",
+    headers=EMPTY_HEADERS,
+    declared_exchange=None,
+    is_publishable=False,
+)
+_KEYWORDS: Final = tuple(_Keywords.__annotations__)
+
+
+def _declare(name: str, base: Publication, **keywords: Any) -> Publication:
+    for keyword in keywords:
+        if keyword not in _KEYWORDS:
+            raise ContractDefinitionError(f"{name} has the unknown keyword {keyword!r}; use {', '.join(_KEYWORDS)}")
+    routing_key, message_type = keywords.get("routing_key"), keywords.get("type")
+    is_publishable = routing_key is not None or message_type is not None
+    version = _checked_version(name, keywords.get("version", 1))
+    exchange = keywords.get("exchange", base.declared_exchange)
+    headers = {**base.headers, **_checked_headers(name, keywords.get("headers", EMPTY_HEADERS)), VERSION: version}
+    if routing_key is not None:
+        _check_routing_key(name, routing_key)
+    if message_type is not None:
+        _check_short(name, "type", message_type, may_be_empty=False)
+    if "version" in keywords and not is_publishable and base.is_publishable:
+        raise ContractDefinitionError(
+            f"{name} states a version but inherits no routing key or type from {base.class_name}; "
+            f"repeat it, as in class {name}({base.class_name}, routing_key={base.routing_key!r}, version={version})"
+        )
+    return Publication(
+        class_name=name,
+        type=message_type or routing_key or name,
+        version=version,
+        exchange=_exchange_name(name, exchange),
+        routing_key=routing_key or "",
+        headers=MappingProxyType(headers),
+        declared_exchange=exchange,
+        is_publishable=is_publishable,
+    )
+
+
+def _checked_version(name: str, version: object) -> int:
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= MAX_VERSION:
+        raise ContractDefinitionError(f"{name} has version={version!r}; use a whole number from 1, as in version=1")
+    return version
+
+
+def _exchange_name(name: str, exchange: object) -> str:
+    exchange_name = "" if exchange is None else getattr(exchange, "name", exchange)
+    _check_short(name, "exchange", exchange_name, may_be_empty=True)
+    return str(exchange_name)
+
+
+def _check_routing_key(name: str, routing_key: object) -> None:
+    words = _check_short(name, "routing_key", routing_key, may_be_empty=True).split(".")
+    if "*" in words or "#" in words:
+        raise ContractDefinitionError(
+            f"{name} has routing_key={routing_key!r}, a pattern; messages are published with a key without "
+            f"* and #, and consumers bind the pattern: @app.consumer(..., bind={routing_key!r})"
+        )
+
+
+def _check_short(name: str, keyword: str, value: object, *, may_be_empty: bool) -> str:
+    if not isinstance(value, str):
+        raise ContractDefinitionError(f'{name} has {keyword}={value!r}; use text, as in {keyword}="orders.created"')
+    if not value and not may_be_empty:
+        raise ContractDefinitionError(f"{name} has an empty {keyword}; leave it out to use the default")
+    if (size := len(value.encode())) > MAX_SHORT_STRING:
+        raise ContractDefinitionError(
+            f"{name} has a {keyword} of {size} bytes; AMQP allows {MAX_SHORT_STRING}: shorten {value[:20]!r}…"
+        )
+    return value
+
+
+def _checked_headers(name: str, headers: object) -> Headers:
+    if not isinstance(headers, Mapping):
+        raise ContractDefinitionError(
+            f'{name} has headers={headers!r}; use a mapping, as in headers={{"region": "eu"}}'
+        )
+    for key in headers:
+        if not isinstance(key, str) or not 0 < len(key.encode()) <= MAX_SHORT_STRING:
+            raise ContractDefinitionError(f"{name} has the header {key!r}; use a text of 1 to {MAX_SHORT_STRING} bytes")
+        if key.startswith(OWN_PREFIX):
+            raise ContractDefinitionError(f"{name} has the header {key!r}; names with {OWN_PREFIX} are Warren's own")
+    return headers
