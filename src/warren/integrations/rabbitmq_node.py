@@ -1,0 +1,308 @@
+"""A private RabbitMQ node: a process its owner starts, kills, restarts and stops, on loopback ports of its own.
+
+Not here: finding RabbitMQ (rabbitmq_installation.py), or anything about a broker that was already running.
+
+Nothing is shared with another node on the machine: the node has its own data folder, cookie, plugins file, logs and
+epmd. The data survives `kill` and `restart`; a later node on the same folder carries on with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from warren.errors import BrokerUnavailable
+from warren.integrations.node_keeper import keeper_command
+from warren.integrations.rabbitmq_installation import Installation, find_installation
+
+__all__ = ["RabbitmqNode"]
+
+_NAME = "warren@localhost"  # Names are unique per epmd, and each node has its own; quorum queues store the name.
+_POLL = 0.05
+_LOG_TAIL = 25
+
+
+class RabbitmqNode:
+    """A RabbitMQ node of one's own, listening on 127.0.0.1 only.
+
+    `root` is a folder with a Debian system to run from with chroot (default: this machine's RabbitMQ). Ports are
+    chosen when they are not given, and kept for the life of the object. `config` adds or replaces lines of
+    rabbitmq.conf. `statistics_interval` is in seconds. The login is guest/guest.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        root: Path | None = None,
+        port: int | None = None,
+        management_port: int | None = None,
+        config: Mapping[str, str] | None = None,
+        statistics_interval: float = 5.0,
+        schedulers: int = 2,
+        start_timeout: float = 60.0,
+    ) -> None:
+        self.installation: Installation = find_installation(root)
+        self.data_dir = data_dir.resolve()
+        self.port = port or free_port()
+        self.management_port = management_port or free_port()
+        self._epmd_port = free_port()
+        self._dist_port = free_port()
+        self._config = dict(config or {})
+        self._statistics_interval = statistics_interval
+        self._schedulers = schedulers
+        self._start_timeout = start_timeout
+        self._keeper: subprocess.Popen[bytes] | None = None
+        # Set only while the node runs.
+        self._pid: int | None = None
+
+    def __repr__(self) -> str:
+        state = f"running as {self._pid}" if self.is_running else "stopped"
+        return f"<RabbitmqNode {self.version} on {self.port}, {state}>"
+
+    def __enter__(self) -> RabbitmqNode:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def version(self) -> str:
+        """RabbitMQ's version, such as `3.10.8`."""
+        return self.installation.version
+
+    @property
+    def url(self) -> str:
+        """The AMQP URL of the default virtual host."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    @property
+    def management_url(self) -> str:
+        """The management API's URL, with the login, without a path."""
+        return f"http://guest:guest@127.0.0.1:{self.management_port}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server process lives (it may not answer yet)."""
+        return self._keeper is not None and self._keeper.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; BrokerUnavailable when it is not running."""
+        if self._pid is None or not self.is_running:
+            raise BrokerUnavailable(f"the RabbitMQ node in {self.data_dir} is not running")
+        return self._pid
+
+    def start(self) -> None:
+        """Start the node; return once AMQP and the management API answer.
+
+        Raises BrokerUnavailable, with the end of the node's log, when it ends early or does not answer in time.
+        """
+        if self.is_running:
+            return
+        self._write_files()
+        self._pid_file.unlink(missing_ok=True)
+        with self._startup_log.open("wb") as output:
+            self._keeper = subprocess.Popen(  # The session of its own keeps a terminal's Ctrl-C to the owner.
+                self._keeper_command(),
+                env=self._environment(),
+                cwd=self.data_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._await_answers()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End the node gracefully; kill it when it has not ended after `timeout` seconds. Safe to call twice."""
+        self._end(signal.SIGTERM, timeout)
+
+    def kill(self) -> None:
+        """End the node with SIGKILL, as a crash or a power cut would; its data stays as it is on disk."""
+        self._end(signal.SIGKILL, timeout=10.0)
+
+    def restart(self) -> None:
+        """Stop the node if it runs, then start it on the same data and ports."""
+        self.stop()
+        self.start()
+
+    def rabbitmqctl(self, *arguments: str, timeout: float = 60.0) -> str:
+        """Run rabbitmqctl on this node and return what it prints. Raises BrokerUnavailable when it fails."""
+        command = self._command(str(self.installation.scripts / "rabbitmqctl"), "-n", _NAME, *arguments)
+        try:
+            done = subprocess.run(
+                command, env=self._environment(), capture_output=True, text=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BrokerUnavailable(f"rabbitmqctl {arguments[0]} took more than {timeout:g} s") from error
+        if done.returncode != 0:
+            raise BrokerUnavailable(f"rabbitmqctl {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def log_tail(self, lines: int = _LOG_TAIL) -> str:
+        """Return the last lines the node has logged."""
+        logged = [
+            path.read_text(errors="replace").splitlines() for path in (self._startup_log, self._log) if path.exists()
+        ]
+        return "\n".join(line for log in logged for line in log[-lines:])
+
+    # -- processes ------------------------------------------------------------------------
+
+    def _keeper_command(self) -> list[str]:
+        epmd = self._command("epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port))
+        server = self._command(str(self.installation.scripts / "rabbitmq-server"))
+        return keeper_command(self._pid_file, server, epmd)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return self.installation.command(self.data_dir, *arguments)
+
+    def _end(self, how: signal.Signals, timeout: float) -> None:
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        pid, self._pid = self._pid or self._read_pid(), None
+        if keeper.poll() is None and pid is not None:
+            try:
+                os.kill(pid, how)
+            except ProcessLookupError:
+                pass  # It ended between the two lines.
+        try:
+            keeper.wait(timeout if pid is not None else 0.0)
+        except subprocess.TimeoutExpired:
+            keeper.terminate()  # The keeper kills what it keeps.
+            keeper.wait()
+
+    def _await_answers(self) -> None:
+        deadline = time.monotonic() + self._start_timeout
+        while not (self._amqp_answers() and self._management_answers()):
+            if not self.is_running:
+                raise self._unavailable("ended while starting")
+            if time.monotonic() > deadline:
+                raise self._unavailable(f"did not answer within {self._start_timeout:g} s")
+            time.sleep(_POLL)
+        self._pid = self._read_pid()
+
+    def _unavailable(self, what: str) -> BrokerUnavailable:
+        return BrokerUnavailable(f"RabbitMQ {self.version} {what}; its log ends:\n{self.log_tail()}")
+
+    def _read_pid(self) -> int | None:
+        return int(self._pid_file.read_text()) if self._pid_file.exists() else None
+
+    def _amqp_answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as probe:
+                # The protocol header of another version: the broker answers with its own, then closes.
+                probe.sendall(b"AMQP\x00\x00\x00\x00")
+                return probe.recv(4) == b"AMQP"
+        except OSError:
+            return False
+
+    def _management_answers(self) -> bool:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.management_port}/api/vhosts")
+        request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=2.0) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    # -- files and settings ---------------------------------------------------------------
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data_dir / "server.pid"
+
+    @property
+    def _startup_log(self) -> Path:
+        return self.data_dir / "log" / "startup.log"
+
+    @property
+    def _log(self) -> Path:
+        return self.data_dir / "log" / "rabbit.log"
+
+    def _write_files(self) -> None:
+        (self.data_dir / "log").mkdir(parents=True, exist_ok=True)
+        (self.data_dir / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (self.data_dir / "advanced.config").write_text("[].\n")
+        (self.data_dir / "env.conf").write_text("")
+        (self.data_dir / "rabbitmq.conf").write_text("".join(f"{key} = {value}\n" for key, value in self._settings()))
+        cookie = self.data_dir / ".erlang.cookie"
+        if not cookie.exists():
+            cookie.touch(mode=0o600)
+            cookie.write_text(secrets.token_hex(20))
+            cookie.chmod(0o400)
+
+    def _settings(self) -> list[tuple[str, str]]:
+        defaults = {
+            "listeners.tcp.local": f"127.0.0.1:{self.port}",
+            "management.tcp.ip": "127.0.0.1",
+            "management.tcp.port": str(self.management_port),
+            "collect_statistics_interval": str(int(self._statistics_interval * 1000)),
+            "vm_memory_high_watermark.absolute": "2GB",
+            "disk_free_limit.absolute": "100MB",
+            "log.file.level": "info",
+        }
+        return list({**defaults, **self._config}.items())
+
+    def _environment(self) -> dict[str, str]:
+        home = self.installation.inside(self.data_dir)
+        idle = "+sbwt none +sbwtdcpu none +sbwtdio none"  # Schedulers that spin while idle starve a small machine.
+        return {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_CRASH_DUMP_SECONDS": "0",
+            "RABBITMQ_ALLOW_INPUT": "1",  # Makes the script exec the server: its pid is the one the keeper knows.
+            "RABBITMQ_NODENAME": _NAME,
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(home / "data"),
+            "RABBITMQ_LOG_BASE": str(home / "log"),
+            "RABBITMQ_LOGS": str(home / "log" / "rabbit.log"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput +S {self._schedulers}:{self._schedulers} {idle} "
+            "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on, below the range the kernel gives to outgoing connections.
+
+    A port of that range could be taken by a reconnecting client while the node is down: even by the client's own
+    attempt to reach it, which then connects to itself.
+    """
+    first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    last = first_outgoing - 1 if first_outgoing > 12_000 else 65_535
+    while True:
+        port = random.randint(10_000, last)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
