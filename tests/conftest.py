@@ -1,0 +1,151 @@
+"""Fixtures for all tests: brokers, databases, and what happens where a server is missing.
+
+Not here: the servers themselves (tests/services).
+
+Every test that asks for `broker` or `private_broker` runs once on each of BROKERS. Servers start when the first test
+asks for them. Where one is missing, its tests are skipped and counted loudly; with CI=true they fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.services.places import ServiceMissing, debian_13
+from tests.services.postgres_server import PostgresServer
+from tests.services.redis_service import RedisService
+from tests.support.broker import TestedBroker, management_call
+from warren.errors import ConfigurationError
+from warren.integrations.rabbitmq_node import RabbitmqNode
+
+BROKERS = ("rabbitmq-3.10", "rabbitmq-4.0")
+
+_MISSING = "a server is missing: "
+
+
+def give_up(reason: Exception) -> NoReturn:
+    """Skip the asking test because a server is missing; with CI=true fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{_MISSING}{reason} (with CI=true nothing is skipped)", pytrace=False)
+    pytest.skip(f"{_MISSING}{reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
+    missing = [reason.split(_MISSING, 1)[1] for reason in reasons if _MISSING in reason]
+    if not missing:
+        return
+    terminalreporter.section("servers are missing", red=True, bold=True)
+    for reason in sorted(set(missing)):
+        terminalreporter.line(f"{missing.count(reason)} tests DID NOT RUN: {reason}", red=True, bold=True)
+
+
+# -- brokers ------------------------------------------------------------------------------
+
+
+def new_node(broker_version: str, data_dir: Path, **options: Any) -> RabbitmqNode:
+    """Return a node of one of BROKERS, not started; give up where it is not installed."""
+    try:
+        root = debian_13() if broker_version == "rabbitmq-4.0" else None
+        return RabbitmqNode(data_dir, root=root, **options)
+    except (ServiceMissing, ConfigurationError) as reason:
+        give_up(reason)
+
+
+@pytest.fixture(scope="session", params=BROKERS)
+def broker_version(request: pytest.FixtureRequest) -> str:
+    """The broker the test runs on. Session-wide, so that pytest groups the tests by broker."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def broker_node(broker_version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitmqNode]:
+    """The node all tests on this broker share."""
+    node = new_node(broker_version, tmp_path_factory.mktemp(broker_version), statistics_interval=1.0)
+    node.start()
+    yield node
+    node.kill()  # Its data is of no more use, and a graceful end takes seconds.
+
+
+@pytest.fixture
+def broker(broker_version: str, broker_node: RabbitmqNode) -> Iterator[TestedBroker]:
+    """A fresh virtual host on the shared node: tests must not stop the node."""
+    vhost = f"test-{uuid.uuid4().hex[:12]}"
+    port = broker_node.management_port
+    management_call(port, "PUT", f"vhosts/{vhost}")
+    management_call(port, "PUT", f"permissions/{vhost}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
+    yield _tested(broker_version, broker_node, vhost, f"amqp://guest:guest@127.0.0.1:{broker_node.port}/{vhost}")
+    management_call(port, "DELETE", f"vhosts/{vhost}")
+
+
+@pytest.fixture
+def private_broker(broker_version: str, tmp_path: Path) -> Iterator[Callable[..., TestedBroker]]:
+    """A function that starts a node of the test's own, to kill and restart: `private_broker(config={…})`.
+
+    Takes the options of RabbitmqNode. The node is killed after the test.
+    """
+    with ExitStack() as ends:
+        numbers = itertools.count(1)
+
+        def start(**options: Any) -> TestedBroker:
+            data_dir = tmp_path / f"node-{next(numbers)}"
+            node = new_node(broker_version, data_dir, **{"statistics_interval": 1.0, **options})
+            node.start()
+            ends.callback(node.kill)
+            return _tested(broker_version, node, "/", node.url)
+
+        yield start
+
+
+def _tested(name: str, node: RabbitmqNode, vhost: str, url: str) -> TestedBroker:
+    return TestedBroker(
+        name=name, version=node.version, vhost=vhost, url=url, management_url=node.management_url, node=node
+    )
+
+
+# -- databases ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The PostgreSQL server all tests share."""
+    try:
+        server = PostgresServer()
+    except ServiceMissing as reason:
+        give_up(reason)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty PostgreSQL database of the test's own."""
+    database = f"test_{uuid.uuid4().hex[:12]}"
+    postgres_server.run(f"CREATE DATABASE {database}")
+    yield postgres_server.url(database)
+    postgres_server.run(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def redis_service() -> Iterator[RedisService]:
+    """The Redis server all tests share."""
+    try:
+        server = RedisService()
+    except ServiceMissing as reason:
+        give_up(reason)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_service: RedisService) -> str:
+    """The URL of an empty Redis database."""
+    redis_service.flush()
+    return redis_service.url(0)

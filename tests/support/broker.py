@@ -1,0 +1,53 @@
+"""The broker a test is given: its URLs, its node, and its management API without a client of ours in between.
+
+Not here: starting the node (tests/conftest.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from warren.integrations.rabbitmq_node import RabbitmqNode
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_LOGIN = "Basic " + base64.b64encode(b"guest:guest").decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestedBroker:
+    """A virtual host on a running node. The login is guest/guest."""
+
+    name: str  # "rabbitmq-3.10"
+    version: str  # "3.10.8"
+    vhost: str
+    url: str
+    management_url: str  # With login, without a path.
+    node: RabbitmqNode
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """Call the management API: `api("GET", "queues/{vhost}")`; None where there is no answer body or a 404."""
+        path = path.replace("{vhost}", quote(self.vhost, safe=""))
+        return management_call(self.node.management_port, method, path, body)
+
+
+def management_call(port: int, method: str, path: str, body: object = None) -> Any:
+    """Call a node's management API and return its JSON; None for an empty answer and for 404."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/{path}", method=method, data=data)
+    request.add_header("Authorization", _LOGIN)
+    request.add_header("Content-Type", "application/json")
+    try:
+        with _OPENER.open(request, timeout=20.0) as answer:
+            content = answer.read()
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 404:
+            return None
+        raise
+    return json.loads(content) if content else None
