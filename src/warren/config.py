@@ -91,7 +91,9 @@ class BrokerSettings:
             parts = urlsplit(text)
             user, password, locations = _split_authority(parts.netloc)
         except ValueError as error:
-            raise ConfigurationError("the broker URL cannot be read; write amqp://user:password@host:5672/vhost") from error
+            raise ConfigurationError(
+                "the broker URL cannot be read; write amqp://user:password@host:5672/vhost"
+            ) from error
         if parts.scheme not in ("amqp", "amqps"):
             raise ConfigurationError(
                 f"the broker URL starts with {parts.scheme or 'no scheme'!r}; write amqp://user:password@host:5672/vhost"
@@ -176,7 +178,9 @@ def _read_host(location: str, default_port: int) -> Host:
     else:
         name, _, port = location.partition(":")
     if port and not (port.isdecimal() and 0 < int(port) < 65536):
-        raise ConfigurationError(f"the broker URL has port {port!r} for host {name!r}; a port is a number from 1 to 65535")
+        raise ConfigurationError(
+            f"the broker URL has port {port!r} for host {name!r}; a port is a number from 1 to 65535"
+        )
     if not name:
         raise ConfigurationError("the broker URL has a port without a host; write amqp://user:password@host:5672/vhost")
     return Host(name, int(port) if port else default_port)
@@ -225,6 +229,13 @@ def parse_brokers(broker: str | Sequence[str] | None) -> BrokerSettings:
         management=first.management,
     )
     for one in settings[1:]:
-        if (one.virtual_host, one.user, one.password, one.tls) != (first.virtual_host, first.user, first.password, first.tls):
-            raise ConfigurationError("several broker URLs must differ in their hosts only: one cluster, one virtual host")
+        if (one.virtual_host, one.user, one.password, one.tls) != (
+            first.virtual_host,
+            first.user,
+            first.password,
+            first.tls,
+        ):
+            raise ConfigurationError(
+                "several broker URLs must differ in their hosts only: one cluster, one virtual host"
+            )
     return merged

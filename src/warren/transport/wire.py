@@ -166,7 +166,7 @@ _CODES: Final[dict[type, bytes]] = {
 }
 
 
-def _encode_value(value: Any) -> bytes:  # noqa: PLR0911 - one line a field type
+def _encode_value(value: Any) -> bytes:
     kind = type(value)
     if kind is str:
         raw = value.encode()
@@ -212,7 +212,7 @@ def _publish_frame(channel: int, exchange: str, routing_key: str) -> bytes:
     return _frame_head.pack(FRAME_METHOD, channel, len(payload)) + payload + b"\xce"
 
 
-def encode_publish(  # noqa: PLR0913 - the parts of one publish
+def encode_publish(
     *, channel: int, exchange: str, routing_key: str, properties: bytes, body: bytes, frame_max: int
 ) -> bytes:
     """Write one mandatory `basic.publish` with its header and body frames; `properties` comes from `encode_properties`."""
@@ -246,7 +246,7 @@ def header_frame_size(properties: bytes) -> int:
 # -- reading ------------------------------------------------------------------------------
 
 
-def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901, PLR0912, PLR0915 - one paragraph a property
+def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one paragraph a property
     """Read the flags and property list that start at `at`; raises `ValueError` on a malformed list."""
     try:
         (flags,) = _u16.unpack_from(data, at)

@@ -1,0 +1,62 @@
+"""What kind of failure an exception is.
+
+Not here: what follows from it (`retry.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from warren.errors import ConfigurationError, ContractError, Permanent, StoreUnavailable, Transient
+
+__all__ = ["Classification", "Rules", "Unknown"]
+
+
+class Classification(StrEnum):
+    """Kinds of failure."""
+
+    CONTRACT = "contract"
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    UNKNOWN = "unknown"
+
+
+class Unknown(StrEnum):
+    """What to do with an exception no rule names."""
+
+    RETRY = "retry"
+    DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A consumer's own additions. `permanent` wins over `transient` where an exception is both."""
+
+    transient: tuple[type[BaseException], ...] = ()
+    permanent: tuple[type[BaseException], ...] = ()
+    unknown: Unknown = Unknown.RETRY
+
+    def __post_init__(self) -> None:
+        for name in ("transient", "permanent"):
+            value = getattr(self, name)
+            types = (value,) if isinstance(value, type) else tuple(value)
+            for each in types:
+                if not (isinstance(each, type) and issubclass(each, BaseException)):
+                    raise ConfigurationError(f"{name}=… takes exception classes, not {each!r}")
+            object.__setattr__(self, name, types)
+        try:
+            object.__setattr__(self, "unknown", Unknown(self.unknown))
+        except ValueError:
+            raise ConfigurationError(f'unknown={self.unknown!r} is not known; write "retry" or "dead-letter"') from None
+
+    def classify(self, error: BaseException) -> Classification:
+        """Tell what kind of failure `error` is."""
+        # Four cases, the first that fits: the message itself, said so, listed, known by its nature.
+        if isinstance(error, ContractError):
+            return Classification.CONTRACT
+        if isinstance(error, (Permanent, *self.permanent)):
+            return Classification.PERMANENT
+        if isinstance(error, (Transient, StoreUnavailable, TimeoutError, ConnectionError, *self.transient)):
+            return Classification.TRANSIENT
+        return Classification.UNKNOWN

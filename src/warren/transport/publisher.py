@@ -1,0 +1,342 @@
+"""A channel in confirm mode that survives its connection: sends, keeps the ledger, re-sends after recovery.
+
+Not here: waiting callers and messages (`warren/publishing.py`), or which confirm belongs to which publish
+(`confirms.py`).
+
+Theory of operation. An entry is pending until it is written, open until the broker answers, then settled once, by its
+`settled` callback on the I/O thread. Pending entries wait while there is no channel or while the broker has an alarm.
+When the connection is lost, open entries stay open and are sent again, in order, on the next channel, under the same
+message id. When the broker closes the channel, what it said is the answer to all open entries. At its deadline a
+pending entry is `BlockedOutcome` (it never left), an open one `Indeterminate`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pika.exceptions
+from pika.spec import Basic
+
+from warren.contracts.envelope import Outgoing
+from warren.errors import MessageTooLarge, WarrenError
+from warren.observability import events
+from warren.reliability.backoff import Backoff
+from warren.transport.confirms import CONFIRMED, BlockedOutcome, Indeterminate, Ledger, Nacked, Outcome, Returned
+from warren.transport.connection import Connection
+from warren.transport.stream import RawReturn, Stream
+from warren.transport.wire import decode_properties, encode_properties, encode_publish, header_frame_size
+
+__all__ = ["Entry", "PublishChannel"]
+
+TICK: Final = 0.1  # seconds between two looks at deadlines
+_REOPEN: Final = Backoff(base=0.05, cap=5.0)
+
+Settled = Callable[["Entry", Outcome], None]
+
+
+class Entry:
+    """One publish on its way; `deadline` on the monotonic clock."""
+
+    __slots__ = ("context", "deadline", "encoded", "frame_max", "outgoing", "sent", "settled", "started")
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        encoded: bytes,
+        frame_max: int,
+        *,
+        started: float,
+        deadline: float,
+        settled: Settled,
+        context: Any,
+    ) -> None:
+        self.outgoing = outgoing
+        self.encoded = encoded
+        self.frame_max = frame_max
+        self.started = started
+        self.deadline = deadline
+        self.settled = settled
+        self.context = context  # the caller's own
+        self.sent = False
+
+
+class PublishChannel:
+    """Publishes on one channel, every message mandatory and confirmed."""
+
+    def __init__(self, connection: Connection, *, max_body: int) -> None:
+        self._connection = connection
+        self._io = connection.io
+        self._bus = connection.bus
+        self._number = connection.reserve_channel()
+        self._max_body = max_body
+        self._arrived: deque[Entry] = deque()  # handed over by other threads
+        self._drain_scheduled = False
+        # Below: I/O thread only.
+        self._pending: deque[Entry] = deque()
+        self._ledger: Ledger[Entry] = Ledger()
+        self._stream: Stream | None = None
+        self._ready = False  # the channel is open and in confirm mode
+        self._blocked: str | None = None
+        self._closed: WarrenError | None = None
+        self._reopens = 0  # since the last confirm
+        self._tick_armed = False
+        connection.attach(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open" if self._ready else "waiting"
+        return f"<PublishChannel {state}, {len(self._ledger)} unconfirmed, {len(self._pending)} pending>"
+
+    # -- from any thread --------------------------------------------------------------------
+
+    def entry(self, outgoing: Outgoing, *, timeout: float, settled: Settled, context: Any = None) -> Entry:
+        """Encode a message for `submit`. Raises `MessageTooLarge`, or `ValueError` for a header no field can hold."""
+        if len(outgoing.body) > self._max_body:
+            raise MessageTooLarge(
+                f"message {outgoing.message_id} has a body of {len(outgoing.body):,} bytes; the limit is {self._max_body:,}"
+            )
+        frame_max = self._connection.frame_max
+        encoded = self._encode(outgoing, frame_max)
+        now = time.monotonic()
+        return Entry(
+            outgoing, encoded, frame_max, started=now, deadline=now + timeout, settled=settled, context=context
+        )
+
+    def submit(self, entries: Sequence[Entry]) -> None:
+        """Send entries in order. Returns at once; each is settled exactly once, on the I/O thread."""
+        self._arrived.extend(entries)
+        if not self._drain_scheduled:
+            self._drain_scheduled = True
+            if not self._io.post(self._drain):
+                self._connection_gone()
+
+    def close(self) -> None:
+        """Close the channel. Open entries end as indeterminate, pending ones as blocked."""
+        self._io.post(self._close)
+
+    # -- I/O thread only --------------------------------------------------------------------
+
+    def _encode(self, outgoing: Outgoing, frame_max: int) -> bytes:
+        properties = encode_properties(outgoing.properties)
+        if header_frame_size(properties) > frame_max:
+            raise MessageTooLarge(
+                f"message {outgoing.message_id} has {len(properties):,} bytes of properties and headers; "
+                f"they must fit one frame of {frame_max:,}"
+            )
+        return encode_publish(
+            channel=self._number,
+            exchange=outgoing.exchange,
+            routing_key=outgoing.routing_key,
+            properties=properties,
+            body=outgoing.body,
+            frame_max=frame_max,
+        )
+
+    def _drain(self) -> None:
+        self._drain_scheduled = False
+        arrived = self._arrived
+        while arrived:
+            self._pending.append(arrived.popleft())
+        if self._closed is not None:
+            self._fail_pending(str(self._closed))
+        elif self._ready and self._blocked is None:
+            self._send_pending()
+        self._arm_tick()
+
+    def _send_pending(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        pending, ledger, frame_max = self._pending, self._ledger, stream.frame_max
+        announce = self._bus.wants(events.Published)
+        parts: list[bytes] = []
+        while pending:
+            entry = pending.popleft()
+            if entry.frame_max > frame_max:
+                try:
+                    entry.encoded = self._encode(entry.outgoing, frame_max)
+                except MessageTooLarge as error:
+                    self._settle([(entry, Nacked(str(error)))])
+                    continue
+                entry.frame_max = frame_max
+            ledger.open(entry, entry.outgoing.message_id)
+            entry.sent = True
+            parts.append(entry.encoded)
+            if announce:
+                self._bus.emit(events.Published(*_identity(entry)))
+        if parts:
+            stream.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def _on_ack(self, tag: int, multiple: bool) -> None:
+        self._reopens = 0
+        self._settle(self._ledger.ack(tag, multiple=multiple))
+
+    def _on_nack(self, frame: Any) -> None:
+        method = frame.method
+        if isinstance(method, Basic.Nack):
+            reason = "the broker refused it: its queue is full (reject-publish), or not available"
+            self._settle(self._ledger.nack(method.delivery_tag, multiple=method.multiple, reason=reason))
+
+    def _on_return(self, returned: RawReturn) -> None:
+        message_id = decode_properties(returned.properties, 0).message_id or ""
+        where = f"exchange {returned.exchange!r} with routing key {returned.routing_key!r}"
+        if not returned.exchange:
+            where = f"queue {returned.routing_key!r}"
+        self._ledger.returned(message_id, f"{returned.reply_code} {returned.reply_text}: no queue receives {where}")
+
+    def _settle(self, settled: list[tuple[Entry, Outcome]]) -> None:
+        announce = self._bus.wants(events.Confirmed)
+        for entry, outcome in settled:
+            if outcome is not CONFIRMED:
+                self._announce_failure(entry, outcome)
+            elif announce:
+                seconds = time.monotonic() - entry.started
+                self._bus.emit(events.Confirmed(*_identity(entry), seconds))
+            entry.settled(entry, outcome)
+
+    def _announce_failure(self, entry: Entry, outcome: Outcome) -> None:
+        match outcome:
+            case Returned(reason):
+                self._bus.emit(events.Returned(*_identity(entry), reason))
+            case Nacked(reason) | BlockedOutcome(reason) | Indeterminate(reason):
+                name = "blocked" if isinstance(outcome, BlockedOutcome) else type(outcome).__name__.lower()
+                self._bus.emit(events.ConfirmFailed(*_identity(entry), name, reason))
+            case _:
+                pass
+
+    # -- deadlines --------------------------------------------------------------------------
+
+    def _arm_tick(self) -> None:
+        if not self._tick_armed and (self._pending or len(self._ledger)):
+            self._tick_armed = True
+            self._io.loop.call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._tick_armed = False
+        self.expire(time.monotonic())
+        self._arm_tick()
+
+    def expire(self, now: float) -> None:
+        """Settle what is past its deadline."""
+        late = [entry for entry in self._ledger.entries() if entry.deadline <= now]
+        if late:
+            self._ledger.forget(late)
+            reason = f"no answer from the broker before the deadline ({self._state_text()})"
+            self._settle([(entry, Indeterminate(reason)) for entry in late])
+        if any(entry.deadline <= now for entry in self._pending):
+            reason = f"not sent before the deadline: {self._state_text()}"
+            expired = [entry for entry in self._pending if entry.deadline <= now]
+            self._pending = deque(entry for entry in self._pending if entry.deadline > now)
+            self._settle([(entry, _unanswered(entry, reason)) for entry in expired])
+
+    def _state_text(self) -> str:
+        if self._blocked is not None:
+            return f"the broker blocks publishers: {self._blocked}"
+        if self._stream is None:
+            return f"no connection: {self._connection.error or 'still connecting'}"
+        return "connected"
+
+    # -- the connection ---------------------------------------------------------------------
+
+    def connection_opened(self, stream: Stream) -> None:
+        """Open the channel; what was open is sent again on it."""
+        self._stream = stream
+        self._open_channel()
+
+    def _open_channel(self) -> None:
+        stream = self._stream
+        if stream is None or not stream.is_open or self._closed is not None:
+            return
+
+        def opened(channel: Any) -> None:
+            channel.add_on_close_callback(self._on_channel_closed)
+            stream.route_confirms(self._number, acks=self._on_ack, returns=self._on_return)
+            channel.confirm_delivery(self._on_nack, callback=lambda _frame: self._on_confirm_mode(stream))
+
+        stream.channel(channel_number=self._number, on_open_callback=opened)
+
+    def _on_confirm_mode(self, stream: Stream) -> None:
+        if stream is not self._stream:
+            return
+        # Sent before, unanswered: again, ahead of what never left.
+        self._pending.extendleft(reversed(self._ledger.restart()))
+        self._ready = True
+        if self._blocked is None:
+            self._send_pending()
+
+    def _on_channel_closed(self, _channel: Any, error: BaseException) -> None:
+        self._ready = False
+        if not isinstance(error, pika.exceptions.ChannelClosedByBroker):
+            return  # with the connection; or by `close`
+        if self._stream is not None:
+            self._stream.unroute(self._number)
+        text = f"{error.reply_code} {error.reply_text}"
+        refused = [(entry, _channel_outcome(entry, text)) for entry in self._ledger.restart()]
+        self._settle(refused)
+        self._reopens += 1
+        delay = 0.0 if self._reopens == 1 else _REOPEN.cap * min(1.0, self._reopens / 10)
+        self._io.loop.call_later(delay, self._open_channel)
+
+    def connection_lost(self, reason: str) -> None:
+        """Keep everything for the next channel."""
+        self._ready = False
+        self._stream = None
+        self._blocked = None
+
+    def connection_blocked(self, reason: str) -> None:
+        """Hold back what has not been sent."""
+        self._blocked = reason
+
+    def connection_unblocked(self) -> None:
+        """Send what was held back."""
+        self._blocked = None
+        if self._ready:
+            self._send_pending()
+
+    def connection_closed(self, error: WarrenError) -> None:
+        """Settle everything: nothing will be sent any more."""
+        self._ready = False
+        self._stream = None
+        self._closed = error
+        self._settle([(entry, Indeterminate(str(error))) for entry in self._ledger.restart()])
+        self._drain()
+
+    def _close(self) -> None:
+        self._connection.detach(self)
+        stream, ready = self._stream, self._ready
+        self.connection_closed(WarrenError("the publisher has been closed"))
+        if stream is not None and ready:
+            stream.unroute(self._number)
+            channel = stream._channels.get(self._number)
+            if channel is not None and channel.is_open:
+                channel.close()
+
+    def _fail_pending(self, reason: str) -> None:
+        failed = [(entry, _unanswered(entry, reason)) for entry in self._pending]
+        self._pending.clear()
+        self._settle(failed)
+
+    def _connection_gone(self) -> None:
+        """Settle on the caller's thread: the I/O thread has ended."""
+        while self._arrived:
+            entry = self._arrived.popleft()
+            entry.settled(entry, BlockedOutcome("the connection has been closed"))
+
+
+def _identity(entry: Entry) -> tuple[str, str, str, str]:
+    outgoing = entry.outgoing
+    return outgoing.message_id, outgoing.message_type, outgoing.exchange, outgoing.routing_key
+
+
+def _unanswered(entry: Entry, reason: str) -> Outcome:
+    """A pending entry may have been sent on a former connection."""
+    return Indeterminate(reason) if entry.sent else BlockedOutcome(reason)
+
+
+def _channel_outcome(entry: Entry, text: str) -> Outcome:
+    """Tell the publish the broker complained about from those that only shared its channel."""
+    if text.startswith("404") and f"exchange '{entry.outgoing.exchange}'" in text:
+        return Returned(f"{text}; declare it: start a worker, or run `warren topology apply`")
+    return Indeterminate(f"the broker closed the channel: {text}")
