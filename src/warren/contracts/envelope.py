@@ -6,8 +6,7 @@ Not here: bytes on the wire (`transport/wire.py`), or which contract applies (`l
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -15,20 +14,28 @@ from pydantic_core import PydanticSerializationError
 from warren.contracts.headers import OWN_PREFIX, SENT_AT, VERSION
 from warren.contracts.ids import new_message_id
 from warren.contracts.lookup import Contracts
-from warren.contracts.message import Message
-from warren.contracts.properties import EMPTY_HEADERS, PERSISTENT, TRANSIENT, Headers, Properties
+from warren.contracts.message import Message, Publication
+from warren.contracts.properties import EMPTY_HEADERS, PERSISTENT, TRANSIENT, FieldValue, Headers, Properties
 from warren.contracts.rejection import joined, rejection
-from warren.errors import ConfigurationError, ContractDefinitionError, ContractError, InvalidPayload, Undecodable
+from warren.errors import (
+    ConfigurationError,
+    ContractDefinitionError,
+    ContractError,
+    InvalidPayload,
+    Undecodable,
+    WarrenError,
+)
 
 __all__ = ["Outgoing", "decode", "encode"]
 
 CONTENT_TYPE: Final = "application/json"
 PLAIN_ENCODINGS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "identity"})
+MAX_TTL: Final = 4_294_967
+"""Seconds; RabbitMQ takes milliseconds below 2 to the power of 32."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message ready to be published, always mandatory."""
+class Outgoing(NamedTuple):
+    """One message ready to be published, always mandatory. A tuple, because one is made for every message."""
 
     exchange: str
     routing_key: str
@@ -58,29 +65,33 @@ def encode(
     """Build what is published: compact UTF-8 JSON, and the properties that name it.
 
     `now` is in seconds since the epoch, `ttl` in seconds, `routing_key` replaces the declared one. Raises
-    `InvalidPayload` where the instance does not fit its own class (changed after validation), and
-    `ContractDefinitionError` where the class says no place to publish to.
+    `InvalidPayload` where the instance does not fit its own class (changed after it was validated), and
+    `ContractDefinitionError` where the class names no place to publish to.
     """
     declared = message.__warren__
-    if not declared.is_publishable:
-        raise _unpublishable(message)
-    if message_id is None:
-        message_id = new_message_id(now)
-    own = {**declared.headers, SENT_AT: int(now * 1000)}
-    properties = Properties(
-        content_type=CONTENT_TYPE,
-        headers=_merged(headers, own) if headers else own,
-        delivery_mode=PERSISTENT if persistent else TRANSIENT,
-        priority=priority,
-        correlation_id=correlation_id,
-        reply_to=reply_to,
-        expiration=None if ttl is None else str(max(0, round(ttl * 1000))),
-        message_id=message_id,
-        timestamp=int(now),
-        type=declared.type,
-        app_id=app_id,
-    )
     key = declared.routing_key if routing_key is None else routing_key
+    if not declared.is_publishable or not (key or declared.exchange):
+        raise _unpublishable(declared)
+    message_id = message_id or new_message_id(now)
+    own: dict[str, FieldValue] = {VERSION: declared.version, SENT_AT: int(now * 1000)}
+    if headers or declared.headers:
+        _check_headers(headers)
+        own = {**declared.headers, **headers, **own}
+    properties = Properties(  # by position: this runs once a message
+        CONTENT_TYPE,
+        None,
+        own,
+        PERSISTENT if persistent else TRANSIENT,
+        priority,
+        correlation_id,
+        reply_to,
+        None if ttl is None else _expiration(ttl),
+        message_id,
+        int(now),
+        declared.type,
+        None,
+        app_id,
+    )
     return Outgoing(declared.exchange, key, properties, _body_of(message), message_id, declared.type)
 
 
@@ -99,25 +110,30 @@ def _body_despite(message: Message, error: PydanticSerializationError) -> bytes:
         message.__pydantic_validator__.validate_json(body, strict=True)
     except ValidationError as failure:
         raise InvalidPayload(
-            f"not published, changed after it was validated: {rejection(type(message), body, failure)}"
+            f"not published, it was changed after its validation: {rejection(type(message), body, failure)}"
         ) from None
     except PydanticSerializationError:
         raise InvalidPayload(f"not published, {declared} cannot be written as JSON: {error}") from error
     return body
 
 
-def _merged(headers: Headers, own: Headers) -> Headers:
+def _check_headers(headers: Headers) -> None:
     for name in headers:
         if name.startswith(OWN_PREFIX):
             raise ConfigurationError(f"header {name!r} cannot be set; names with {OWN_PREFIX} are Warren's own")
-    return {**headers, **own}
 
 
-def _unpublishable(message: Message) -> ContractDefinitionError:
-    name = type(message).__name__
+def _expiration(ttl: float) -> str:
+    if not 0 <= ttl <= MAX_TTL:
+        raise ConfigurationError(f"ttl={ttl!r} cannot be used; give seconds from 0 to {MAX_TTL:,}")
+    return str(round(ttl * 1000))
+
+
+def _unpublishable(declared: Publication) -> ContractDefinitionError:
+    missing = "no exchange and no routing key" if declared.is_publishable else "no routing key and no type"
     return ContractDefinitionError(
-        f"{name} cannot be published: it states no routing key and no type; "
-        f'write class {name}(Message, exchange=…, routing_key="…")'
+        f"{declared.class_name} cannot be published: it states {missing}; "
+        f'write class {declared.class_name}(Message, exchange=…, routing_key="…")'
     )
 
 
@@ -140,7 +156,7 @@ def decode(contracts: Contracts, properties: Properties, body: bytes, routing_ke
     contract = contracts.by_name.get((properties.type, version)) if type(version) is int else None  # type: ignore[arg-type]
     if contract is not None:
         return _read(contract, body)
-    return _read_first(contracts.candidates(properties, routing_key), body)
+    return _read_any(contracts.candidates(properties, routing_key), body)
 
 
 def _read(contract: type[Message], body: bytes) -> Message:
@@ -149,10 +165,16 @@ def _read(contract: type[Message], body: bytes) -> Message:
     except ValidationError as error:
         # Not chained: Pydantic's own text shows whole inputs, which may be secret.
         raise rejection(contract, body, error) from None
+    except (WarrenError, MemoryError):
+        raise
+    except Exception as error:
+        # A validator of the application's own that failed on this body.
+        raise InvalidPayload(f"{contract.__warren__}: its validation raised {type(error).__name__}: {error}") from error
     return message
 
 
-def _read_first(candidates: tuple[type[Message], ...], body: bytes) -> Message:
+def _read_any(candidates: tuple[type[Message], ...], body: bytes) -> Message:
+    """Read with the only class that fits."""
     if len(candidates) == 1:
         return _read(candidates[0], body)
     read: list[Message] = []
@@ -166,12 +188,10 @@ def _read_first(candidates: tuple[type[Message], ...], body: bytes) -> Message:
         case [message]:
             return message
         case []:
-            raise InvalidPayload(f"the message has no type and fits no contract: {joined(errors)}")
+            raise InvalidPayload(f"fits no contract of this consumer: {joined(errors)}")
         case _:
             names = ", ".join(str(message.__warren__) for message in read)
-            raise InvalidPayload(
-                f"the message has no type and fits several contracts: {names}; let its producer set the type"
-            )
+            raise InvalidPayload(f"fits several contracts: {names}; its producer must set type and {VERSION}")
 
 
 def _check_content(properties: Properties) -> None:

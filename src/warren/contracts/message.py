@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypedDict, Unp
 
 from pydantic import BaseModel, ConfigDict
 
-from warren.contracts.headers import OWN_PREFIX, VERSION
+from warren.contracts.fields import check_fields
+from warren.contracts.headers import OWN_PREFIX
 from warren.contracts.properties import EMPTY_HEADERS, Headers
 from warren.errors import ContractDefinitionError
 
@@ -40,7 +41,7 @@ class Publication:
     routing_key: str
 
     headers: Headers
-    """Routing headers of the class and the version: the same on each of its messages."""
+    """Published with each message, for headers exchanges."""
 
     declared_exchange: NamedExchange | str | None
     """The exchange as it was given, for the topology."""
@@ -102,6 +103,19 @@ class Message(BaseModel):
         is_parametrized = cls.__pydantic_generic_metadata__["origin"] is not None
         if not is_parametrized:  # Changed[int] is published like Changed
             cls.__warren__ = _declare(cls.__name__, cls.__warren__, **keywords)
+        if cls.__pydantic_complete__:
+            cls._check_fields()
+
+    @classmethod
+    def __pydantic_on_complete__(cls) -> None:
+        # Comes later than the above where an annotation names a class that is defined further down.
+        if "__warren__" in cls.__dict__:
+            cls._check_fields()
+
+    @classmethod
+    def _check_fields(cls) -> None:
+        if cls.__warren__.is_publishable:
+            check_fields(cls)
 
 
 Message.__warren__ = Publication(
@@ -125,7 +139,7 @@ def _declare(name: str, base: Publication, **keywords: Any) -> Publication:
     is_publishable = routing_key is not None or message_type is not None
     version = _checked_version(name, keywords.get("version", 1))
     exchange = keywords.get("exchange", base.declared_exchange)
-    headers = {**base.headers, **_checked_headers(name, keywords.get("headers", EMPTY_HEADERS)), VERSION: version}
+    headers = {**base.headers, **_checked_headers(name, keywords.get("headers", EMPTY_HEADERS))}
     if routing_key is not None:
         _check_routing_key(name, routing_key)
     if message_type is not None:

@@ -11,14 +11,18 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from warren.contracts.fields import has_secrets
 from warren.contracts.message import Message
 from warren.errors import ContractError, InvalidPayload, Undecodable
 
-__all__ = ["rejection"]
+__all__ = ["joined", "rejection"]
 
 MAX_FIELDS: Final = 3
 MAX_VALUE: Final = 40
+MAX_PATH: Final = 120
+MAX_REASON: Final = 160
 MAX_TEXT: Final = 1_000
+INPUT_SHOULD_BE: Final = "Input should be "
 
 
 def rejection(contract: type[Message], body: bytes, error: ValidationError) -> ContractError:
@@ -34,25 +38,24 @@ def rejection(contract: type[Message], body: bytes, error: ValidationError) -> C
 
 
 def _line(contract: type[Message], failure: Any) -> str:
-    where = _shortened(".".join(str(part) for part in failure["loc"]), 120)
-    kind, message, got = failure["type"], str(failure["msg"]), failure["input"]
+    where = _shortened(".".join(str(part) for part in failure["loc"]), MAX_PATH) or "the body"
+    kind, message, got = failure["type"], _shortened(str(failure["msg"]), MAX_REASON), failure["input"]
     if kind == "missing":
         return f"{where} is missing"
     if kind == "extra_forbidden":
-        return f"{where} is not a field"
-    expected = message.removeprefix("Input should be ") if message.startswith("Input should be ") else message
-    shown = _kind_of(got) if contract.model_config.get("hide_input_in_errors") else _shown(got)
-    return f"{where or 'the body'}: expected {_shortened(expected, 160)}, got {shown}"
+        return f"{where} is not a field of this contract"
+    if message.startswith(INPUT_SHOULD_BE):
+        reason = f"expected {message.removeprefix(INPUT_SHOULD_BE)}"
+    else:
+        reason = message[:1].lower() + message[1:]
+    is_hidden = contract.model_config.get("hide_input_in_errors") or has_secrets(contract)
+    return f"{where}: {reason}, got {_kind_of(got) if is_hidden else _shown(got)}"
 
 
 def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool() | int() | float() | str():
-            return f"{_kind_of(value)} {_shortened(json.dumps(value, ensure_ascii=False), MAX_VALUE)}"
-        case _:
-            return _kind_of(value)
+    if isinstance(value, bool | int | float | str):
+        return f"{_kind_of(value)} {_shortened(json.dumps(value, ensure_ascii=False), MAX_VALUE)}"
+    return _kind_of(value)
 
 
 def _kind_of(value: object) -> str:
