@@ -16,7 +16,7 @@ from warren.contracts.ids import new_message_id
 from warren.contracts.lookup import Contracts
 from warren.contracts.message import Message, Publication
 from warren.contracts.properties import EMPTY_HEADERS, PERSISTENT, TRANSIENT, FieldValue, Headers, Properties
-from warren.contracts.rejection import joined, rejection
+from warren.contracts.rejection import joined, one_line, rejection
 from warren.errors import (
     ConfigurationError,
     ContractDefinitionError,
@@ -169,7 +169,8 @@ def _read(contract: type[Message], body: bytes) -> Message:
         raise
     except Exception as error:
         # A validator of the application's own that failed on this body.
-        raise InvalidPayload(f"{contract.__warren__}: its validation raised {type(error).__name__}: {error}") from error
+        reason = f"{contract.__warren__}: its validation raised {type(error).__name__}: {error}"
+        raise InvalidPayload(one_line(reason)) from error
     return message
 
 
@@ -199,12 +200,11 @@ def _check_content(properties: Properties) -> None:
     content_type = content_type.strip()
     if content_type != CONTENT_TYPE and not content_type.endswith("+json"):
         raise Undecodable(f"content type {properties.content_type!r:.80} is not read; expected {CONTENT_TYPE}")
-    charset = parameters.partition("charset=")[2].partition(";")[0].strip(" \"'") or "utf-8"
-    encoding = (properties.content_encoding or "identity").lower()
-    if charset not in PLAIN_ENCODINGS or encoding not in PLAIN_ENCODINGS:
-        raise Undecodable(
-            f"content encoding {encoding!r:.40}, charset {charset!r:.40} is not read; expected plain UTF-8"
-        )
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(" \"'")
+    if charset and charset not in PLAIN_ENCODINGS:
+        raise Undecodable(f"charset {charset!r:.40} is not read; expected UTF-8")
+    if properties.content_encoding and properties.content_encoding.lower() not in PLAIN_ENCODINGS:
+        raise Undecodable(f"content encoding {properties.content_encoding!r:.40} is not read; expected none")
 
 
 def _check_constants(body: bytes) -> None:

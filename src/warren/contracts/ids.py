@@ -61,7 +61,8 @@ def derive_message_id(body: bytes, *, exchange: str, routing_key: str, queue: st
     a consumer of such messages that needs idempotency takes its key from the payload.
     """
     digest = hashlib.sha256()
-    for part in (exchange.encode(), routing_key.encode(), queue.encode(), salt, b"%d" % tag, body):
+    names = [name.encode("utf-8", "surrogateescape") for name in (exchange, routing_key, queue)]
+    for part in (*names, salt, b"%d" % tag, body):
         digest.update(len(part).to_bytes(8))
         digest.update(part)
     return "derived-" + digest.hexdigest()[:40]

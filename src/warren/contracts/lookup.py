@@ -64,17 +64,18 @@ class Contracts:
             if not found:
                 raise UnknownType(f"type {properties.type!r:.120} is not handled here; this consumer reads {self}")
         if VERSION in properties.headers:
-            found = self._of_version(found, properties.headers[VERSION])
+            found = self._of_version(found, properties)
         if len(found) > 1:
             _, key = origin_of(properties, "", routing_key)
             found = tuple(c for c in found if key in (c.__warren__.type, c.__warren__.routing_key)) or found
         return found
 
-    def _of_version(self, classes: tuple[MessageClass, ...], version: object) -> tuple[MessageClass, ...]:
+    def _of_version(self, classes: tuple[MessageClass, ...], properties: Properties) -> tuple[MessageClass, ...]:
+        version = properties.headers[VERSION]
         if not isinstance(version, int) or isinstance(version, bool):
             raise UnknownVersion(f"header {VERSION} is {version!r:.40}; expected a whole number from 1")
         found = tuple(c for c in classes if c.__warren__.version == version)
         if not found:
-            known = ", ".join(str(c.__warren__) for c in classes)
-            raise UnknownVersion(f"version {version} is not handled here; this consumer reads {known}")
+            which = f"version {version} of {properties.type}" if properties.type else f"version {version}"
+            raise UnknownVersion(f"{which} is not handled here; this consumer reads {self}")
         return found

@@ -169,8 +169,9 @@ def _checked_version(name: str, version: object) -> int:
 
 def _exchange_name(name: str, exchange: object) -> str:
     exchange_name = "" if exchange is None else getattr(exchange, "name", exchange)
-    _check_short(name, "exchange", exchange_name, may_be_empty=True)
-    return str(exchange_name)
+    if not isinstance(exchange_name, str):
+        raise ContractDefinitionError(f"{name} has exchange={exchange!r}; use an Exchange, or its name")
+    return _check_short(name, "exchange", exchange_name, may_be_empty=True)
 
 
 def _check_routing_key(name: str, routing_key: object) -> None:

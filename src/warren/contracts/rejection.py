@@ -15,7 +15,7 @@ from warren.contracts.fields import has_secrets
 from warren.contracts.message import Message
 from warren.errors import ContractError, InvalidPayload, Undecodable
 
-__all__ = ["joined", "rejection"]
+__all__ = ["joined", "one_line", "rejection"]
 
 MAX_FIELDS: Final = 3
 MAX_VALUE: Final = 40
@@ -34,7 +34,7 @@ def rejection(contract: type[Message], body: bytes, error: ValidationError) -> C
     lines = [_line(contract, failure) for failure in failures[:MAX_FIELDS]]
     if len(failures) > MAX_FIELDS:
         lines.append(f"and {len(failures) - MAX_FIELDS} more")
-    return InvalidPayload(_shortened(f"{contract.__warren__}: {'; '.join(lines)}", MAX_TEXT))
+    return InvalidPayload(one_line(f"{contract.__warren__}: {'; '.join(lines)}"))
 
 
 def _line(contract: type[Message], failure: Any) -> str:
@@ -83,3 +83,10 @@ def _shortened(text: str, limit: int) -> str:
 def joined(errors: Iterable[ContractError]) -> str:
     """Join the reasons of several contracts into one text."""
     return _shortened(" | ".join(str(error) for error in errors), MAX_TEXT)
+
+
+def one_line(text: str) -> str:
+    """Escape what would break a log line, and keep to 1,000 characters."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return _shortened(text, MAX_TEXT)

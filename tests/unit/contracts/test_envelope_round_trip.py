@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Literal
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from warren.contracts.envelope import decode, encode
-from warren.contracts.fields import SecretText
 from warren.contracts.lookup import Contracts
 from warren.contracts.message import Message
-from warren.contracts.properties import Properties
 
 NOW = 1_700_000_000.25
 
