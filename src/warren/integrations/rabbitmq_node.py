@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import os
 import random
+import re
 import secrets
 import signal
 import socket
@@ -30,7 +31,8 @@ __all__ = ["RabbitmqNode"]
 
 _NAME = "warren@localhost"  # Names are unique per epmd, and each node has its own; quorum queues store the name.
 _POLL = 0.05
-_LOG_TAIL = 25
+_LOG_LINES = 25
+_FAILURE = re.compile(r"\[error\]|BOOT FAILED|[Ee]rror:|: not found")
 
 
 class RabbitmqNode:
@@ -158,12 +160,9 @@ class RabbitmqNode:
             raise BrokerUnavailable(f"rabbitmqctl {' '.join(arguments)} failed: {done.stderr.strip()}")
         return done.stdout
 
-    def log_tail(self, lines: int = _LOG_TAIL) -> str:
+    def log_tail(self, lines: int = _LOG_LINES) -> str:
         """Return the last lines the node has logged."""
-        logged = [
-            path.read_text(errors="replace").splitlines() for path in (self._startup_log, self._log) if path.exists()
-        ]
-        return "\n".join(line for log in logged for line in log[-lines:])
+        return "\n".join(_lines(self._log)[-lines:])
 
     # -- processes ------------------------------------------------------------------------
 
@@ -202,19 +201,22 @@ class RabbitmqNode:
         self._pid = self._read_pid()
 
     def _unavailable(self, what: str) -> BrokerUnavailable:
-        return BrokerUnavailable(f"RabbitMQ {self.version} {what}; its log ends:\n{self.log_tail()}")
+        # The console says why a start failed, at its first error; what follows is Erlang taking itself apart.
+        console = _lines(self._startup_log)
+        first = next((number for number, line in enumerate(console) if _FAILURE.search(line)), None)
+        log = self.log_tail() if first is None else "\n".join(console[first : first + _LOG_LINES])
+        return BrokerUnavailable(f"RabbitMQ {self.version} {what}; it logged:\n{log or '(nothing)'}")
 
     def _read_pid(self) -> int | None:
         return int(self._pid_file.read_text()) if self._pid_file.exists() else None
 
     def _amqp_answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as probe:
-                # The protocol header of another version: the broker answers with its own, then closes.
-                probe.sendall(b"AMQP\x00\x00\x00\x00")
-                return probe.recv(4) == b"AMQP"
+            # The listener opens last of all. RabbitMQ takes a connection without data for a load balancer's probe.
+            socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
         except OSError:
             return False
+        return True
 
     def _management_answers(self) -> bool:
         request = urllib.request.Request(f"http://127.0.0.1:{self.management_port}/api/vhosts")
@@ -287,6 +289,10 @@ class RabbitmqNode:
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput +S {self._schedulers}:{self._schedulers} {idle} "
             "-kernel inet_dist_use_interface {127,0,0,1}",
         }
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines() if path.exists() else []
 
 
 def free_port() -> int:

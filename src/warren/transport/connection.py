@@ -169,12 +169,16 @@ class Connection:
         Raises `BrokerRefused` where the broker refused the login or virtual host, `BrokerUnavailable` after `timeout`
         seconds.
         """
+        if not self.wait_open_for(timeout):
+            why = f": {self.error}" if self.error else ""
+            raise BrokerUnavailable(f"no broker at {self.settings.redacted} within {timeout:g} s{why}")
+
+    def wait_open_for(self, timeout: float) -> bool:
+        """Wait like `wait_open`, but tell whether the connection opened in time instead of raising for it."""
         opened = self._opened.wait(timeout)
         if self.state is State.CLOSED:
             raise self.error or BrokerUnavailable("the connection has been closed")
-        if not opened:
-            why = f": {self.error}" if self.error else ""
-            raise BrokerUnavailable(f"no broker at {self.settings.redacted} within {timeout:g} s{why}")
+        return opened
 
     @property
     def is_open(self) -> bool:

@@ -1,4 +1,163 @@
 """Declares exchanges, queues and bindings over AMQP, each with a deadline and a readable refusal.
 
-Not here: what to declare (`topology/`).
+Not here: what to declare, and in which order (`topology/`).
 """
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, Final
+
+import pika.exceptions
+
+from warren.errors import BrokerRefused, BrokerUnavailable, TopologyConflict, TopologyMissing, WarrenError
+from warren.topology import (
+    Binding,
+    DestinationKind,
+    Exchange,
+    Queue,
+    exchange_arguments,
+    queue_arguments,
+)
+from warren.transport.connection import Connection
+from warren.transport.stream import Stream
+
+__all__ = ["ChannelDeclarer"]
+
+TIMEOUT: Final = 30.0
+
+Operation = Callable[[Any, Callable[[Any], None]], None]
+
+
+class ChannelDeclarer:
+    """Declares through a connection, one operation at a time, each on a channel of its own.
+
+    Every method waits for the broker's answer: at most `timeout` seconds, then `BrokerUnavailable`. Not for the I/O
+    thread.
+    """
+
+    def __init__(self, connection: Connection, *, timeout: float = TIMEOUT) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._number = connection.reserve_channel()
+
+    def declare_exchange(self, exchange: Exchange) -> None:
+        """Create an exchange. Raises `TopologyConflict` where it exists with other properties."""
+        arguments = exchange_arguments(exchange)
+        self._run(
+            f"exchange {exchange.name!r}",
+            lambda channel, done: channel.exchange_declare(
+                exchange.name,
+                exchange_type=exchange.type.value,
+                durable=exchange.durable,
+                auto_delete=exchange.auto_delete,
+                internal=exchange.internal,
+                arguments=dict(arguments) or None,
+                callback=done,
+            ),
+        )
+
+    def declare_queue(self, queue: Queue) -> None:
+        """Create a queue. Raises `TopologyConflict` where it exists with other properties."""
+        arguments = queue_arguments(queue)
+        self._run(
+            f"queue {queue.name!r}",
+            lambda channel, done: channel.queue_declare(
+                queue.name, durable=queue.durable, arguments=dict(arguments) or None, callback=done
+            ),
+        )
+
+    def bind(self, binding: Binding) -> None:
+        """Create a binding; one that exists stays as it is."""
+        what = f"binding of {binding.destination_kind} {binding.destination!r} to exchange {binding.source!r}"
+        arguments = dict(binding.arguments) or None
+        if binding.destination_kind is DestinationKind.QUEUE:
+            self._run(
+                what,
+                lambda channel, done: channel.queue_bind(
+                    binding.destination, binding.source, binding.routing_key, arguments=arguments, callback=done
+                ),
+            )
+        else:
+            self._run(
+                what,
+                lambda channel, done: channel.exchange_bind(
+                    binding.destination, binding.source, binding.routing_key, arguments=arguments, callback=done
+                ),
+            )
+
+    def check_queue(self, name: str) -> None:
+        """Raise `TopologyMissing` where a queue does not exist."""
+        self._run(
+            f"queue {name!r}",
+            lambda channel, done: channel.queue_declare(name, passive=True, callback=done),
+        )
+
+    def check_exchange(self, name: str) -> None:
+        """Raise `TopologyMissing` where an exchange does not exist."""
+        self._run(
+            f"exchange {name!r}",
+            lambda channel, done: channel.exchange_declare(name, passive=True, callback=done),
+        )
+
+    def _run(self, what: str, operation: Operation) -> None:
+        self._connection.wait_open(self._timeout)
+        future: Future[None] = Future()
+        self._connection.io.post(lambda: self._begin(operation, future))
+        try:
+            future.result(self._timeout)
+        except FutureTimeout:
+            raise BrokerUnavailable(f"the broker did not answer about {what} within {self._timeout:g} s") from None
+        except pika.exceptions.ChannelClosedByBroker as error:
+            raise _refusal(what, error) from error
+        except pika.exceptions.AMQPError as error:
+            raise BrokerUnavailable(f"the connection was lost while declaring {what}: {error}") from error
+
+    def _begin(self, operation: Operation, future: Future[None]) -> None:
+        """Open a channel, run the operation, close the channel. I/O thread."""
+        stream: Stream | None = self._connection.stream
+        if stream is None:
+            future.set_exception(pika.exceptions.AMQPConnectionError("not connected"))
+            return
+
+        def opened(channel: Any) -> None:
+            channel.add_on_close_callback(closed)
+            operation(channel, lambda _frame: channel.close())
+
+        def closed(_channel: Any, error: BaseException) -> None:
+            if future.done():
+                return
+            if isinstance(error, pika.exceptions.ChannelClosedByClient):
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        stream.channel(channel_number=self._number, on_open_callback=opened)
+
+
+_INEQUIVALENT: Final = re.compile(
+    r"inequivalent arg '(?P<arg>[^']+)'.*received (?P<received>.*?) but current is (?P<current>.*)"
+)
+
+
+def _refusal(what: str, error: pika.exceptions.ChannelClosedByBroker) -> WarrenError:
+    """Turn the broker's channel error into one that says what to do."""
+    text = str(error.reply_text)
+    if error.reply_code == 406:
+        found = _INEQUIVALENT.search(text)
+        if found is not None:
+            difference = (
+                f"{what}: {found['arg']} is {found['current']} on the broker and {found['received']} in the code"
+            )
+            return TopologyConflict(
+                f"{difference}; make the code agree, or drain and delete it and start again", [difference]
+            )
+        return TopologyConflict(f"{what} was refused: {text}", [text])
+    if error.reply_code == 404:
+        return TopologyMissing(f"{what} is not on the broker ({text}); run `warren topology apply`", [what])
+    if error.reply_code == 403:
+        return BrokerRefused(f"no permission for {what}: {text}; give the user configure, write and read rights to it")
+    return TopologyConflict(f"{what} was refused: {error.reply_code} {text}", [text])

@@ -48,9 +48,6 @@ class IoThread:
         self.loop.run_forever()
         self.loop.close()
 
-    def __contains__(self, thread: threading.Thread) -> bool:
-        return thread is self._thread
-
     def post(self, function: Callable[[], object]) -> bool:
         """Run `function` on the I/O thread soon, from any thread. False once the thread has stopped."""
         try:
@@ -58,6 +55,10 @@ class IoThread:
         except RuntimeError:  # the loop is closed
             return False
         return True
+
+    def post_later(self, delay: float, function: Callable[[], object]) -> None:
+        """Run `function` on the I/O thread after `delay` seconds, from any thread."""
+        self.post(lambda: self.loop.call_later(delay, function))
 
     def call(self, function: Callable[[], T], *, timeout: float) -> T:
         """Run `function` on the I/O thread and wait for its result, at most `timeout` seconds."""

@@ -1,0 +1,325 @@
+"""The Warren facade: an application's consumers and publishers, wired to the layers below.
+
+Not here: any rule of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
+
+from warren.bindings import Bind, exchange_of, resolve_bindings
+from warren.clock import Clock, SystemClock
+from warren.config import DEFAULT_STORE, WorkerSettings, parse_brokers
+from warren.contracts.lookup import DEFAULT_MAX_BODY, Contracts
+from warren.contracts.message import Message
+from warren.errors import ConfigurationError
+from warren.observability.events import E, EventBus
+from warren.publishing import AsyncPublisher, Publisher, PublishOptions, Receipt, _Core
+from warren.reliability.classify import Rules, Unknown
+from warren.reliability.dead_letter import Redact
+from warren.reliability.retry import Retry
+from warren.topology import Queue, Topology, parse_duration
+from warren.topology.duration import Duration
+from warren.transport.connection import Connection
+from warren.transport.io_thread import IoThread
+from warren.worker.handler import inspect_handler
+from warren.worker.spec import ConsumerSpec, Idempotency
+
+if TYPE_CHECKING:
+    from warren.reliability.idempotency import IdempotencyStore
+    from warren.topology.plan import Plan
+    from warren.worker.worker import ExitCode, Worker
+
+__all__ = ["Warren"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_RETRY: Final = Retry("1s", "10s", "1m")
+DEFAULT_TIME_LIMIT: Final = 300.0
+DEFAULT_WINDOW: Final = 1_000
+DEFAULT_TIMEOUT: Final = 30.0
+DEFAULT_IDEMPOTENCY_WINDOW: Final = Idempotency().window
+
+
+class Warren:
+    """A service's messaging: its consumers, its publishers, and the broker and store they use.
+
+    `broker` is a URL or several of one cluster (default: $WARREN_BROKER, else `amqp://guest:guest@localhost:5672/%2F`).
+    `store` is a URL (default: $WARREN_STORE, else `sqlite:///warren.db`). `publish_timeout` is in seconds, `window` is how
+    many publishes may be unconfirmed at a time, `max_body` is in bytes. `version` names the code in dead letters
+    (default: $WARREN_CODE_VERSION), and `redact` may blank the texts of their errors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        broker: str | Sequence[str] | None = None,
+        store: str | None = None,
+        version: str | None = None,
+        publish_timeout: float = DEFAULT_TIMEOUT,
+        window: int = DEFAULT_WINDOW,
+        max_body: int = DEFAULT_MAX_BODY,
+        worker: WorkerSettings | None = None,
+        redact: Redact | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if not name:
+            raise ConfigurationError('an application needs a name: Warren("billing")')
+        if window < 1 or max_body < 1 or publish_timeout <= 0:
+            raise ConfigurationError("window, max_body and publish_timeout must be more than 0")
+        self.name = name
+        self.broker = parse_brokers(broker)
+        self.settings = worker or WorkerSettings()
+        self.events = EventBus()
+        self._store_url = store
+        self._version = version or os.environ.get("WARREN_CODE_VERSION")
+        self._publish_timeout = publish_timeout
+        self._window = window
+        self._max_body = max_body
+        self._redact = redact
+        self._clock: Clock = clock or SystemClock()
+        self._specs: dict[str, ConsumerSpec] = {}
+        self._published: dict[type[Message], None] = {}
+        self._lock = threading.Lock()
+        self._link: _Link | None = None
+        self._default_publisher: Publisher | None = None
+
+    def __repr__(self) -> str:
+        return f"<Warren {self.name}, {len(self._specs)} consumers, {self.broker.redacted}>"
+
+    # -- declaring --------------------------------------------------------------------------
+
+    def consumer(
+        self,
+        queue: str | Queue,
+        *messages: Any,
+        name: str | None = None,
+        bind: Bind = None,
+        retry: Retry = DEFAULT_RETRY,
+        transient: Iterable[type[BaseException]] = (),
+        permanent: Iterable[type[BaseException]] = (),
+        unknown: str | Unknown = Unknown.RETRY,
+        idempotent: bool | Callable[[Any], object] = False,
+        idempotency_window: Duration = DEFAULT_IDEMPOTENCY_WINDOW,
+        prefetch: int | None = None,
+        concurrency: int | None = None,
+        time_limit: Duration | None = DEFAULT_TIME_LIMIT,
+    ) -> Callable[[F], F]:
+        """Declare a handler for the messages of a queue. The function itself stays as it is, callable in tests.
+
+        Return acknowledges, `raise Transient` retries with delay, `raise Permanent` dead-letters. `messages` are one or
+        more message classes or a union (default: the handler's annotation). `bind` is a routing-key pattern, several, or
+        `Headers` (default: what the messages say). `transient` and `permanent` list further exceptions; any
+        other one follows `unknown`: "retry" (default) or "dead-letter". `idempotent=True` absorbs duplicates by message
+        id, a function by what it returns. `prefetch` and `concurrency` are per worker process (defaults 50 and 8
+        threads for `def`; 200 and 100 tasks for `async def`). `time_limit` bounds one run of the handler (default
+        300 s).
+
+        Raises `ConfigurationError` and its kinds.
+        """
+
+        def declare(function: F) -> F:
+            handler = inspect_handler(function, messages)
+            target = queue if isinstance(queue, Queue) else Queue(queue)
+            spec = ConsumerSpec(
+                name=name or target.name,
+                queue=target,
+                contracts=Contracts.of(*handler.messages, max_body=self._max_body),
+                handler=handler,
+                retry=retry,
+                rules=Rules(tuple(transient), tuple(permanent), Unknown(unknown)),
+                bindings=resolve_bindings(target.name, handler.messages, bind),
+                prefetch=prefetch or (200 if handler.is_async else 50),
+                concurrency=concurrency or (100 if handler.is_async else 8),
+                time_limit=None if time_limit is None else parse_duration(time_limit),
+                idempotency=_idempotency(idempotent or handler.is_transactional, parse_duration(idempotency_window)),
+            )
+            self._add(spec)
+            return function
+
+        return declare
+
+    def publishes(self, *messages: type[Message]) -> None:
+        """Say which messages this application publishes, so that its topology has their exchanges."""
+        for message in messages:
+            self._published[message] = None
+
+    def _add(self, spec: ConsumerSpec) -> None:
+        for other in self._specs.values():
+            if other.name == spec.name or other.queue.name == spec.queue.name:
+                raise ConfigurationError(
+                    f"queue {spec.queue.name!r} has two consumers, {other.handler.name} and {spec.handler.name}; "
+                    f"give one handler both messages, or each its own queue"
+                )
+        _ = spec.topology  # raises where the declaration contradicts itself
+        self._specs[spec.name] = spec
+
+    @property
+    def consumers(self) -> tuple[ConsumerSpec, ...]:
+        """The declared consumers."""
+        return tuple(self._specs.values())
+
+    @property
+    def messages(self) -> tuple[type[Message], ...]:
+        """Every message class this application consumes or says it publishes."""
+        consumed = (message for spec in self._specs.values() for message in spec.contracts.classes)
+        return tuple(dict.fromkeys([*self._published, *consumed]))
+
+    @property
+    def topology(self) -> Topology:
+        """Everything the application needs on the broker."""
+        exchanges = [exchange for exchange in map(exchange_of, self.messages) if exchange is not None]
+        whole = Topology.of(*exchanges)
+        for spec in self._specs.values():
+            whole = whole | spec.topology
+        return whole
+
+    def on(self, *events: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+        """Subscribe the decorated function to events. It only observes: its errors are logged, never raised."""
+
+        def subscribe(function: Callable[[E], None]) -> Callable[[E], None]:
+            self.events.subscribe(function, *events)
+            return function
+
+        return subscribe
+
+    # -- publishing -------------------------------------------------------------------------
+
+    def publish(self, message: Message, *, timeout: float | None = None, **options: Unpack[PublishOptions]) -> Receipt:
+        """Publish one message; return once the broker confirmed it and a queue received it.
+
+        `timeout` is in seconds (default: the application's). Raises `Unroutable`, `Nacked`, `Blocked` or `Indeterminate`.
+        """
+        return self._publisher().publish(message, timeout=timeout, **options)
+
+    def publisher(self, *, window: int | None = None, timeout: float | None = None) -> Publisher:
+        """Return a pipelined publisher of its own: `with app.publisher() as publisher:`."""
+        return Publisher(self._core(window, timeout))
+
+    def async_publisher(self, *, window: int | None = None, timeout: float | None = None) -> AsyncPublisher:
+        """Return a pipelined publisher for an event loop: `async with app.async_publisher() as publisher:`."""
+        return AsyncPublisher(self._core(window, timeout))
+
+    def _publisher(self) -> Publisher:
+        publisher = self._default_publisher
+        if publisher is None or self._link is None or not self._link.is_own:
+            connection = self._connection()
+            with self._lock:
+                if self._default_publisher is None:
+                    self._default_publisher = Publisher(self._core(None, None, connection))
+                publisher = self._default_publisher
+        return publisher
+
+    def _core(self, window: int | None, timeout: float | None, connection: Connection | None = None) -> _Core:
+        return _Core(
+            connection or self._connection(),
+            app_id=self.name,
+            clock=self._clock,
+            window=window or self._window,
+            timeout=timeout or self._publish_timeout,
+            max_body=self._max_body,
+        )
+
+    def _connection(self) -> Connection:
+        """Return the connection publishers share. After a fork the child gets its own."""
+        with self._lock:
+            if self._link is None or not self._link.is_own:
+                self._link = _Link(self)
+                self._default_publisher = None
+            return self._link.connection
+
+    def close(self) -> None:
+        """Confirm what is unconfirmed and close the publishing connection. A later publish opens it again."""
+        with self._lock:
+            link, publisher = self._link, self._default_publisher
+            self._link = self._default_publisher = None
+        if publisher is not None and link is not None and link.is_own:
+            publisher.close()
+        if link is not None and link.is_own:
+            link.close()
+
+    def __enter__(self) -> Warren:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- topology and work ------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """Compare what the application needs with what the broker has; changes nothing."""
+        from warren.provisioning import make_plan
+
+        return make_plan(self._connection(), self.topology)
+
+    def apply_topology(self) -> tuple[str, ...]:
+        """Create what is missing on the broker, and return it as readable lines.
+
+        Raises `TopologyConflict`, before anything is changed, where something exists with other properties.
+        """
+        from warren.provisioning import provision
+
+        return provision(self._connection(), self.topology, apply=True)
+
+    def open_store(self) -> IdempotencyStore:
+        """Open the store of idempotency keys."""
+        from warren.reliability.stores.open import open_store
+
+        return open_store(self._store_url or os.environ.get("WARREN_STORE") or DEFAULT_STORE)
+
+    def worker(self, settings: WorkerSettings | None = None) -> Worker:
+        """Return a worker for this process; `with app.worker():` consumes while the block runs."""
+        from warren.provisioning import provision
+        from warren.worker.worker import Worker, WorkerParts
+
+        chosen = settings or self.settings
+        topology = self.topology
+        return Worker(
+            WorkerParts(
+                name=self.name,
+                broker=self.broker,
+                specs=self.consumers,
+                settings=chosen,
+                clock=self._clock,
+                bus=self.events,
+                open_store=self.open_store,
+                apply_topology=lambda connection: provision(connection, topology, apply=chosen.apply_topology),
+                code_version=self._version,
+                redact=self._redact,
+            )
+        )
+
+    def run(self, settings: WorkerSettings | None = None) -> ExitCode:
+        """Consume in this process until SIGTERM or SIGINT. `warren run MODULE:APP` adds supervision to it."""
+        return self.worker(settings).run()
+
+
+class _Link:
+    """The publishing connection with the I/O thread it runs on, and the process they belong to."""
+
+    def __init__(self, app: Warren) -> None:
+        self._pid = os.getpid()
+        self._io = IoThread(f"{app.name}-publish-io")
+        self.connection = Connection(app.broker, io=self._io, bus=app.events, name=f"{app.name} publisher")
+        self.connection.start()
+
+    @property
+    def is_own(self) -> bool:
+        return self._pid == os.getpid()
+
+    def close(self) -> None:
+        self.connection.close()
+        self._io.stop()
+
+
+def _idempotency(idempotent: bool | Callable[[Any], object], window: float) -> Idempotency | None:
+    if callable(idempotent):
+        return Idempotency(idempotent, window)
+    return Idempotency(None, window) if idempotent else None

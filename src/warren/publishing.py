@@ -1,0 +1,462 @@
+"""Publishers: messages in, receipts out. One at a time, or pipelined within a window.
+
+Not here: the wire (`transport/publisher.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterable, Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, TypedDict, Unpack
+
+from warren.clock import Clock
+from warren.contracts.envelope import Outgoing, encode
+from warren.contracts.message import Message
+from warren.contracts.properties import Headers
+from warren.errors import (
+    Blocked,
+    BrokerRefused,
+    Indeterminate,
+    Nacked,
+    PublishError,
+    PublishManyError,
+    Unroutable,
+    WarrenError,
+)
+from warren.transport import confirms
+from warren.transport.connection import Connection
+from warren.transport.publisher import Entry, PublishChannel
+
+__all__ = ["AsyncPublisher", "PublishOptions", "Publisher", "Receipt"]
+
+CHUNK: Final = 256  # messages handed to the I/O thread at once by publish_many
+HOLD: Final = 0.005  # seconds a slow source may hold back a chunk that is not full
+DRAIN_TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The broker has the message, and at least one queue received it. `seconds` from the call to the confirm."""
+
+    message_id: str
+    exchange: str
+    routing_key: str
+    seconds: float
+
+
+class PublishOptions(TypedDict, total=False):
+    """What may be said of one publish; all may be left out."""
+
+    message_id: str
+    correlation_id: str
+    reply_to: str
+    headers: Headers
+    priority: int
+    ttl: float  # seconds
+    persistent: bool  # False lets a restart of the broker lose the message
+    routing_key: str  # instead of the message class's own
+
+
+_PLAIN: Final[PublishOptions] = {}
+
+
+class _Window:
+    """How many messages may be on their way. Waiting is the caller's, never the I/O thread's."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._free = size
+        self._changed = threading.Condition()
+        self._waiters = 0
+
+    @property
+    def in_flight(self) -> int:
+        return self.size - self._free
+
+    def take(self, timeout: float) -> bool:
+        """Take one place; False if none came free in `timeout` seconds."""
+        with self._changed:
+            if self._free == 0:
+                self._waiters += 1
+                try:
+                    if not self._changed.wait_for(lambda: self._free > 0, timeout):
+                        return False
+                finally:
+                    self._waiters -= 1
+            self._free -= 1
+            return True
+
+    def take_many(self, count: int, timeout: float) -> int:
+        """Take up to `count` places, at least one; 0 if none came free. Waits for a fair share, to keep batches large."""
+        wanted = min(count, max(1, self.size // 8))
+        with self._changed:
+            if self._free < wanted:
+                self._waiters += 1
+                try:
+                    self._changed.wait_for(lambda: self._free >= wanted, timeout)
+                finally:
+                    self._waiters -= 1
+            taken = min(count, self._free)
+            self._free -= taken
+            return taken
+
+    def give_back(self, count: int = 1) -> None:
+        with self._changed:
+            self._free += count
+            if self._waiters:
+                self._changed.notify_all()
+
+    def wait_empty(self, timeout: float) -> bool:
+        with self._changed:
+            self._waiters += 1
+            try:
+                return self._changed.wait_for(lambda: self._free == self.size, timeout)
+            finally:
+                self._waiters -= 1
+
+
+class _Core:
+    """What both publishers share: encoding, the window, and outcomes as receipts or errors."""
+
+    def __init__(
+        self, connection: Connection, *, app_id: str, clock: Clock, window: int, timeout: float, max_body: int
+    ) -> None:
+        self.connection = connection
+        self.channel = PublishChannel(connection, max_body=max_body)
+        self.window = _Window(window)
+        self.timeout = timeout
+        self._app_id = app_id
+        self._clock = clock
+
+    def encode(self, message: Message, options: PublishOptions) -> Outgoing:
+        return encode(message, now=self._clock.now(), app_id=self._app_id, **options)
+
+    def entry(self, message: Message, options: PublishOptions, timeout: float, settled: Any, context: Any) -> Entry:
+        return self.channel.entry(self.encode(message, options), timeout=timeout, settled=settled, context=context)
+
+    def full(self) -> PublishError | WarrenError:
+        """Say why no place in the window came free."""
+        if isinstance(self.connection.error, BrokerRefused):
+            return self.connection.error
+        return Blocked(
+            f"not sent: {self.window.size} messages are unconfirmed and none was confirmed in time "
+            f"({self.connection.error or self.connection.blocked_reason or 'the broker is slow'})"
+        )
+
+    def error(self, entry: Entry, outcome: confirms.Outcome) -> PublishError | WarrenError | None:
+        """Return the error of an outcome, None for a confirmed one."""
+        match outcome:
+            case confirms.Confirmed():
+                return None
+            case confirms.Returned(reason):
+                return Unroutable(f"{_name(entry)} reached no queue: {reason}")
+            case confirms.Nacked(reason):
+                return Nacked(f"{_name(entry)} was refused: {reason}")
+            case confirms.BlockedOutcome(reason):
+                if isinstance(self.connection.error, BrokerRefused):
+                    return self.connection.error
+                return Blocked(f"{_name(entry)} was {reason}")
+            case confirms.Indeterminate(reason):
+                return Indeterminate(f"{_name(entry)} may or may not have been stored: {reason}")
+
+    def receipt(self, entry: Entry) -> Receipt:
+        outgoing = entry.outgoing
+        return Receipt(outgoing.message_id, outgoing.exchange, outgoing.routing_key, time.monotonic() - entry.started)
+
+
+def _name(entry: Entry) -> str:
+    return f"message {entry.outgoing.message_id} ({entry.outgoing.message_type})"
+
+
+class Publisher:
+    """Publishes from threads. Every message is mandatory and confirmed; at most `window` are unconfirmed at a time.
+
+    Thread-safe. A full window makes callers wait, up to their timeout, and drops nothing.
+    """
+
+    def __init__(self, core: _Core) -> None:
+        self._core = core
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Publisher {'closed' if self._closed else 'open'}, {self._core.window.in_flight} unconfirmed>"
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def publish(self, message: Message, *, timeout: float | None = None, **options: Unpack[PublishOptions]) -> Receipt:
+        """Publish one message and wait until the broker confirmed and routed it.
+
+        `timeout` is in seconds (default: the publisher's). Raises `Unroutable`, `Nacked`, `Blocked`, `Indeterminate`
+        or `MessageTooLarge`.
+        """
+        core = self._core
+        seconds = core.timeout if timeout is None else timeout
+        if not core.window.take(seconds):
+            raise core.full()
+        done = threading.Lock()
+        done.acquire()
+        result: list[confirms.Outcome] = []
+
+        def settled(entry: Entry, outcome: confirms.Outcome) -> None:
+            result.append(outcome)
+            core.window.give_back()
+            done.release()
+
+        try:
+            entry = core.entry(message, options, seconds, settled, None)
+        except BaseException:
+            core.window.give_back()
+            raise
+        core.channel.submit([entry])
+        # The channel settles every entry at its deadline; the margin covers a stalled machine.
+        if not done.acquire(timeout=seconds + 10.0):
+            raise Indeterminate(f"{_name(entry)}: the I/O thread did not answer")
+        failure = core.error(entry, result[0])
+        if failure is not None:
+            raise failure
+        return core.receipt(entry)
+
+    def submit(
+        self, message: Message, *, timeout: float | None = None, options: PublishOptions = _PLAIN
+    ) -> Future[Receipt]:
+        """Publish without waiting for the confirm; the future has the receipt, or the error `publish` would raise.
+
+        Waits for a place in the window, and raises `Blocked` where none comes free in time.
+        """
+        core = self._core
+        seconds = core.timeout if timeout is None else timeout
+        if not core.window.take(seconds):
+            raise core.full()
+        future: Future[Receipt] = Future()
+
+        def settled(entry: Entry, outcome: confirms.Outcome) -> None:
+            core.window.give_back()
+            failure = core.error(entry, outcome)
+            if failure is None:
+                future.set_result(core.receipt(entry))
+            else:
+                future.set_exception(failure)
+
+        try:
+            entry = core.entry(message, options, seconds, settled, None)
+        except BaseException:
+            core.window.give_back()
+            raise
+        future.set_running_or_notify_cancel()
+        core.channel.submit([entry])
+        return future
+
+    def publish_many(
+        self,
+        messages: Iterable[Message],
+        *,
+        timeout: float | None = None,
+        on_confirmed: Callable[[Receipt], None] | None = None,
+    ) -> int:
+        """Publish all messages, pipelined, and wait until each is confirmed; return how many.
+
+        `timeout` is in seconds for each message. Where some fail the others are published all the same, and
+        `PublishManyError` names the failed ones. `on_confirmed` runs on the I/O thread and must not block.
+        """
+        return _Batch(self._core, self._core.timeout if timeout is None else timeout, on_confirmed).publish(messages)
+
+    def close(self) -> None:
+        """Wait for what is unconfirmed, then close."""
+        if not self._closed:
+            self._closed = True
+            self._core.window.wait_empty(DRAIN_TIMEOUT)
+            self._core.channel.close()
+
+
+class _Batch:
+    """One `publish_many`: fills chunks, keeps the window, counts."""
+
+    def __init__(self, core: _Core, timeout: float, on_confirmed: Callable[[Receipt], None] | None) -> None:
+        self._core = core
+        self._timeout = timeout
+        self._on_confirmed = on_confirmed
+        self._failures: list[tuple[Message, PublishError]] = []
+        self._confirmed = 0
+        self._submitted = 0
+        self._settled = 0
+        self._all_settled = threading.Condition()
+        self._complete = False  # the source is exhausted
+
+    def publish(self, messages: Iterable[Message]) -> int:
+        chunk: list[Entry] = []
+        places = 0
+        since = 0.0
+        try:
+            for message in messages:
+                if places == 0:
+                    self._send(chunk)
+                    chunk = []
+                    places = self._core.window.take_many(CHUNK, self._timeout)
+                    since = time.monotonic()
+                if places == 0:
+                    self._failed(message, self._core.full())
+                    continue
+                try:
+                    chunk.append(self._core.entry(message, _PLAIN, self._timeout, self._on_settled, message))
+                except (PublishError, WarrenError, ValueError) as error:
+                    self._failed(message, error)
+                    continue
+                places -= 1
+                if time.monotonic() - since > HOLD:
+                    self._send(chunk)
+                    chunk = []
+                    since = time.monotonic()
+        finally:
+            # Also when the source raises: what it gave before is published.
+            self._send(chunk)
+            if places:
+                self._core.window.give_back(places)
+            self._wait()
+        if self._failures:
+            raise PublishManyError(self._failures, self._confirmed)
+        return self._confirmed
+
+    def _send(self, chunk: list[Entry]) -> None:
+        if chunk:
+            self._submitted += len(chunk)
+            self._core.channel.submit(chunk)
+
+    def _failed(self, message: Message, error: Exception) -> None:
+        failure = error if isinstance(error, PublishError) else PublishError(str(error))
+        self._failures.append((message, failure))
+
+    def _on_settled(self, entry: Entry, outcome: confirms.Outcome) -> None:
+        if outcome is confirms.CONFIRMED:
+            self._confirmed += 1
+            if self._on_confirmed is not None:
+                self._on_confirmed(self._core.receipt(entry))
+        else:
+            failure = self._core.error(entry, outcome)
+            if failure is not None:
+                self._failed(entry.context, failure)
+        self._settled += 1
+        self._core.window.give_back()
+        if self._complete and self._settled == self._submitted:
+            with self._all_settled:
+                self._all_settled.notify_all()
+
+    def _wait(self) -> None:
+        with self._all_settled:
+            self._complete = True
+            self._all_settled.wait_for(lambda: self._settled == self._submitted, self._timeout + 10.0)
+
+
+class AsyncPublisher:
+    """Publishes from an event loop; otherwise as `Publisher`. A blocked loop costs no heartbeat."""
+
+    def __init__(self, core: _Core) -> None:
+        self._core = core
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<AsyncPublisher {'closed' if self._closed else 'open'}, {self._core.window.in_flight} unconfirmed>"
+
+    async def __aenter__(self) -> AsyncPublisher:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def publish(
+        self, message: Message, *, timeout: float | None = None, options: PublishOptions = _PLAIN
+    ) -> Receipt:
+        """Publish one message and wait until the broker confirmed and routed it. Raises as `Publisher.publish`."""
+        return await (await self.submit(message, timeout=timeout, **options))
+
+    async def submit(
+        self, message: Message, *, timeout: float | None = None, options: PublishOptions = _PLAIN
+    ) -> asyncio.Future[Receipt]:
+        """Publish without waiting for the confirm; the future has the receipt or the error."""
+        core = self._core
+        loop = asyncio.get_running_loop()
+        seconds = core.timeout if timeout is None else timeout
+        if not core.window.take(0.0) and not await loop.run_in_executor(None, core.window.take, seconds):
+            raise core.full()
+        future: asyncio.Future[Receipt] = loop.create_future()
+
+        def resolve(entry: Entry, outcome: confirms.Outcome) -> None:
+            if not future.done():
+                failure = core.error(entry, outcome)
+                if failure is None:
+                    future.set_result(core.receipt(entry))
+                else:
+                    future.set_exception(failure)
+
+        def settled(entry: Entry, outcome: confirms.Outcome) -> None:
+            core.window.give_back()
+            try:
+                loop.call_soon_threadsafe(resolve, entry, outcome)
+            except RuntimeError:
+                pass  # the caller's loop has ended: nobody waits
+
+        try:
+            entry = core.entry(message, options, seconds, settled, None)
+        except BaseException:
+            core.window.give_back()
+            raise
+        core.channel.submit([entry])
+        return future
+
+    async def publish_many(
+        self, messages: Iterable[Message] | AsyncIterable[Message], *, timeout: float | None = None
+    ) -> int:
+        """Publish all messages, pipelined; return how many. Raises `PublishManyError` as `Publisher.publish_many`."""
+        failures: list[tuple[Message, PublishError]] = []
+        waiting: list[tuple[Message, asyncio.Future[Receipt]]] = []
+        confirmed = 0
+
+        async def reap() -> None:
+            nonlocal confirmed
+            await asyncio.wait([future for _, future in waiting])
+            for message, future in waiting:
+                error = future.exception()
+                if error is None:
+                    confirmed += 1
+                else:
+                    failures.append((message, error if isinstance(error, PublishError) else PublishError(str(error))))
+            waiting.clear()
+
+        async def one(message: Message) -> None:
+            try:
+                waiting.append((message, await self.submit(message, timeout=timeout)))
+            except (WarrenError, ValueError) as error:
+                failures.append((message, error if isinstance(error, PublishError) else PublishError(str(error))))
+            if len(waiting) >= self._core.window.size:
+                await reap()
+
+        if isinstance(messages, AsyncIterable):
+            async for message in messages:
+                await one(message)
+        else:
+            for message in messages:
+                await one(message)
+        if waiting:
+            await reap()
+        if failures:
+            raise PublishManyError(failures, confirmed)
+        return confirmed
+
+    async def close(self) -> None:
+        """Wait for what is unconfirmed, then close."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._core.window.wait_empty, DRAIN_TIMEOUT)
+            self._core.channel.close()

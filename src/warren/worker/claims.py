@@ -1,0 +1,195 @@
+"""Claims in batches, before handlers and after them. Batching emerges from load: there is no timer.
+
+Not here: the stores (`reliability/stores/`), or what a claim means (`reliability/idempotency.py`).
+
+Theory of operation. Three threads beside the handlers: one claims what has arrived since its last call to the store, one
+marks done (or releases) what has finished meanwhile and only then lets it be settled, one renews the leases of what is
+still held. While the store does not answer, both ends wait with back-off: nothing is charged to a message, and nothing
+is settled that is not recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Final, TypeVar
+
+from warren.errors import StoreUnavailable
+from warren.reliability.idempotency import Claim, Done, IdempotencyStore, InProgress
+from warren.reliability.outcome import Ack, Defer, Outcome
+from warren.worker.job import Job
+from warren.worker.patience import until_answered
+from warren.worker.spec import ConsumerSpec, Idempotency
+
+__all__ = ["ClaimStages"]
+
+MAX_BATCH: Final = 512
+
+T = TypeVar("T")
+
+_log = logging.getLogger("warren.worker")
+
+
+class ClaimStages:
+    """The stages around the handlers of one idempotent consumer.
+
+    `prepare` decodes a job (an outcome if that fails), `run` passes claimed jobs to the handlers, `settle` carries out an
+    outcome.
+    """
+
+    def __init__(
+        self,
+        spec: ConsumerSpec,
+        store: IdempotencyStore,
+        *,
+        lease: float,
+        prepare: Callable[[Job], Outcome | None],
+        run: Callable[[Sequence[Job]], None],
+        settle: Callable[[Job, Outcome], None],
+    ) -> None:
+        self._spec = spec
+        self._store = store
+        self._lease = lease
+        self._window = (spec.idempotency or Idempotency()).window
+        self._prepare = prepare
+        self._run = run
+        self._settle = settle
+        self._arrived: SimpleQueue[Job | None] = SimpleQueue()
+        self._finished: SimpleQueue[tuple[Job, Outcome] | None] = SimpleQueue()
+        self._held: dict[int, Claim] = {}  # by id of the job
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=target, name=f"{spec.name}-{name}", daemon=True)
+            for name, target in (("claim", self._claim), ("finish", self._finish), ("renew", self._renew))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Take deliveries on; from any thread."""
+        put = self._arrived.put
+        for job in jobs:
+            put(job)
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """Record what became of a claimed job, then settle it; from any thread."""
+        self._finished.put((job, outcome))
+
+    def stop(self) -> list[Job]:
+        """Claim no more; return what was not claimed."""
+        self._stopping.set()
+        unclaimed = []
+        while not self._arrived.empty():
+            job = self._arrived.get()
+            if job is not None:
+                unclaimed.append(job)
+        self._arrived.put(None)
+        self._threads[0].join(5.0)
+        return unclaimed
+
+    def release(self, jobs: Sequence[Job]) -> None:
+        """Give back the claims of jobs that were not started."""
+        claims = [job.claim for job in jobs if job.claim is not None]
+        for job in jobs:
+            self._held.pop(id(job), None)
+        if claims:
+            try:
+                self._store.release_many(claims)
+            except StoreUnavailable as error:
+                _log.warning("%d claims are not released and end with their lease: %s", len(claims), error)
+
+    def close(self) -> None:
+        """End the threads; what is finished by now is settled first."""
+        self._stopping.set()
+        self._finished.put(None)
+        self._threads[1].join(5.0)
+        self._ended.set()
+
+    # -- before the handler -----------------------------------------------------------------
+
+    def _claim(self) -> None:
+        while (jobs := _batch(self._arrived)) is not None:
+            fitting = []
+            for job in jobs:
+                failure = self._prepare(job)
+                if failure is None:
+                    fitting.append(job)
+                else:
+                    self._settle(job, failure)
+            if fitting:
+                self._claim_batch(fitting)
+
+    def _claim_batch(self, jobs: list[Job]) -> None:
+        keys = [job.key for job in jobs]
+        results = until_answered(
+            lambda: self._store.claim_many(self._spec.name, keys, lease=self._lease),
+            consumer=self._spec.name,
+            given_up=self._stopping,
+        )
+        if results is None:
+            return  # stopping: unclaimed, unstarted, unacknowledged
+        claimed = []
+        for job, result in zip(jobs, results, strict=True):
+            match result:
+                case Claim():
+                    job.claim = result
+                    self._held[id(job)] = result
+                    claimed.append(job)
+                case Done():
+                    job.is_duplicate = True
+                    self._settle(job, Ack())
+                case InProgress():
+                    self._settle(job, Defer(self._spec.defer_delay))
+        if claimed:
+            self._run(claimed)
+
+    # -- after the handler ------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        while (batch := _batch(self._finished)) is not None:
+            done = [job.claim for job, outcome in batch if isinstance(outcome, Ack) and job.claim is not None]
+            failed = [job.claim for job, outcome in batch if not isinstance(outcome, Ack) and job.claim is not None]
+            until_answered(
+                lambda done=done, failed=failed: self._record(done, failed),
+                consumer=self._spec.name,
+                given_up=self._ended,
+            )
+            if self._ended.is_set():
+                return
+            for job, outcome in batch:
+                self._held.pop(id(job), None)
+                self._settle(job, outcome)
+
+    def _record(self, done: list[Claim], failed: list[Claim]) -> None:
+        # Refused where another holder took over: that one has the message too, and settles its own delivery.
+        if done:
+            self._store.done_many(done, window=self._window)
+        if failed:
+            self._store.release_many(failed)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(self._lease / 3):
+            claims = list(self._held.values())
+            if claims:
+                try:
+                    self._store.renew_many(claims, lease=self._lease)
+                except StoreUnavailable as error:
+                    _log.warning("the leases of %d claims are not renewed: %s", len(claims), error)
+
+
+def _batch(queue: SimpleQueue[T | None]) -> list[T] | None:
+    """Wait for the next item, and take with it what else is there; None at the end."""
+    first = queue.get()
+    if first is None:
+        return None
+    items = [first]
+    while len(items) < MAX_BATCH and not queue.empty():
+        item = queue.get()
+        if item is None:
+            queue.put(None)
+            break
+        items.append(item)
+    return items

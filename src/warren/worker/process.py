@@ -1,0 +1,182 @@
+"""One delivery to its outcome: identify, decode, run the handler, classify what it raised.
+
+Not here: acknowledging, retrying, dead-lettering (`settle.py`), threads and loops (`pools.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any
+
+from warren.clock import Clock
+from warren.contracts.delivery import Delivery
+from warren.contracts.envelope import decode
+from warren.contracts.headers import attempt_of, delay_of, origin_of, sent_at_of
+from warren.contracts.ids import derive_message_id
+from warren.contracts.incoming import Incoming
+from warren.observability import events
+from warren.reliability.idempotency import Done, InboxTransaction, InProgress, TransactionalStore
+from warren.reliability.outcome import Ack, Defer, Outcome
+from warren.reliability.retry import decide
+from warren.worker.handler import Wanted
+from warren.worker.inbox import writers
+from warren.worker.job import Job
+from warren.worker.spec import ConsumerSpec, Idempotency
+
+__all__ = ["HandlerTimeout", "Processor"]
+
+
+class HandlerTimeout(TimeoutError):
+    """A handler ran longer than its consumer's time limit."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(f"the handler ran longer than its time limit of {limit:g} s")
+
+
+class _RolledBack(Exception):
+    """Leaves the transaction's block with an outcome, so that nothing of it is committed."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class Processor:
+    """Decides the outcome of the deliveries of one consumer."""
+
+    def __init__(self, spec: ConsumerSpec, *, clock: Clock, bus: events.EventBus) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._bus = bus
+        self._salt = os.urandom(16)
+        self._wants_delivery = spec.handler.wants_delivery
+        self._announce = bus.wants(events.Delivered)
+
+    def prepare(self, job: Job) -> Outcome | None:
+        """Identify and decode a delivery; the outcome where it does not fit its contract, None where it does."""
+        incoming, spec = job.incoming, self._spec
+        properties = incoming.properties
+        job.attempt = attempt_of(properties)
+        if not job.message_id:
+            job.message_id = self._derived_id(incoming)
+        if self._announce:
+            self._bus.emit(
+                events.Delivered(
+                    spec.queue.name, spec.name, job.message_id, job.message_type, job.attempt, incoming.redelivered
+                )
+            )
+        try:
+            _, routing_key = origin_of(properties, incoming.exchange, incoming.routing_key)
+            job.message = decode(spec.contracts, properties, incoming.body, routing_key)
+            job.message_type = job.message.__warren__.type
+            if spec.idempotency is not None:
+                job.key = spec.key_of(job.message, job.message_id)
+        except Exception as error:
+            return decide(spec.retry, spec.rules, job.attempt, error)
+        return None
+
+    def run(self, job: Job) -> Outcome:
+        """Run a `def` handler."""
+        started = self._start(job)
+        try:
+            self._spec.handler.function(job.message, **self._arguments(job))
+        except BaseException as error:
+            return self._failed(job, error)
+        finally:
+            job.seconds = time.perf_counter() - started
+        return Ack()
+
+    async def run_async(self, job: Job) -> Outcome:
+        """Run an `async def` handler; it is cancelled at its time limit."""
+        started = self._start(job)
+        limit = self._spec.time_limit
+        try:
+            async with asyncio.timeout(limit) as scope:
+                await self._spec.handler.function(job.message, **self._arguments(job))
+        except asyncio.CancelledError:
+            raise  # shutdown: no outcome, the delivery stays unacknowledged
+        except BaseException as error:
+            if isinstance(error, TimeoutError) and scope.expired() and limit is not None:
+                return self.timed_out(job)
+            return self._failed(job, error)
+        finally:
+            job.seconds = time.perf_counter() - started
+        return Ack()
+
+    def run_in_transaction(self, job: Job, store: TransactionalStore) -> Outcome:
+        """Run a handler with the claim and its own writes in one database transaction (the inbox).
+
+        Raises `StoreUnavailable` where the transaction could not begin or commit: nothing happened then, or everything
+        did, which the claim of the next try tells.
+        """
+        try:
+            with store.transaction() as transaction:
+                return self._run_inside(job, transaction)
+        except _RolledBack as failure:
+            return failure.outcome
+
+    def _run_inside(self, job: Job, transaction: InboxTransaction) -> Outcome:
+        spec = self._spec
+        window = spec.idempotency.window if spec.idempotency is not None else Idempotency().window
+        match transaction.claim(spec.name, job.key, window=window):
+            case Done():
+                job.is_duplicate = True
+                return Ack()
+            case InProgress():
+                return Defer(spec.defer_delay)
+            case _:
+                pass
+        started = self._start(job)
+        try:
+            with writers(transaction.connection, spec.handler.wants) as written_through:
+                spec.handler.function(job.message, **self._arguments(job), **written_through)
+        except BaseException as error:
+            raise _RolledBack(self._failed(job, error)) from error
+        finally:
+            job.seconds = time.perf_counter() - started
+        return Ack()
+
+    def timed_out(self, job: Job) -> Outcome:
+        """Return the outcome of a handler that ran too long."""
+        spec = self._spec
+        limit = spec.time_limit or 0.0
+        self._bus.emit(events.TimeLimitExceeded(spec.queue.name, spec.name, job.message_id, limit))
+        return decide(spec.retry, spec.rules, job.attempt, HandlerTimeout(limit))
+
+    def lag(self, job: Job) -> float | None:
+        """Return handler start minus sent-at minus intended delay, in seconds; None where the producer did not say."""
+        sent_at = sent_at_of(job.incoming.properties)
+        return None if sent_at is None else job.started_at - sent_at - delay_of(job.incoming.properties)
+
+    def _start(self, job: Job) -> float:
+        job.started_at = self._clock.now()
+        return time.perf_counter()
+
+    def _failed(self, job: Job, error: BaseException) -> Outcome:
+        return decide(self._spec.retry, self._spec.rules, job.attempt, error)
+
+    def _arguments(self, job: Job) -> dict[str, Any]:
+        if not self._wants_delivery:
+            return {}
+        delivery = Delivery.of(
+            job.incoming,
+            queue=self._spec.queue.name,
+            consumer=self._spec.name,
+            message_id=job.message_id,
+            message_type=job.message_type,
+            version=job.message.__warren__.version if job.message is not None else 1,
+            attempt=job.attempt,
+        )
+        return {name: delivery for name, wanted in self._spec.handler.wants if wanted is Wanted.DELIVERY}
+
+    def _derived_id(self, incoming: Incoming) -> str:
+        return derive_message_id(
+            incoming.body,
+            exchange=incoming.exchange,
+            routing_key=incoming.routing_key,
+            queue=self._spec.queue.name,
+            salt=self._salt + incoming.generation.to_bytes(8),
+            tag=incoming.delivery_tag,
+        )

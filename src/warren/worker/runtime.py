@@ -1,0 +1,221 @@
+"""One running consumer: its channel, its pool, its stages, and the count of what is in flight.
+
+Not here: several consumers and their connections (`worker.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from warren.clock import Clock
+from warren.contracts.incoming import Incoming
+from warren.observability.events import EventBus
+from warren.reliability.dead_letter import Redact
+from warren.reliability.idempotency import IdempotencyStore, TransactionalStore
+from warren.reliability.outcome import Outcome
+from warren.transport.connection import Connection
+from warren.transport.consumer import ConsumerChannel, Subscription, SubscriptionState
+from warren.transport.publisher import PublishChannel
+from warren.worker.claims import ClaimStages
+from warren.worker.job import Job
+from warren.worker.patience import until_answered
+from warren.worker.pools import AsyncPool, Pool, ThreadPool
+from warren.worker.process import Processor
+from warren.worker.settle import Settler
+from warren.worker.spec import ConsumerSpec
+
+__all__ = ["ConsumerRuntime", "Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every consumer of a worker shares. `on_late` asks for this process to be replaced."""
+
+    connection: Connection
+    copies: PublishChannel
+    clock: Clock
+    bus: EventBus
+    store: IdempotencyStore | None
+    lease: float
+    on_late: Callable[[str], None]
+    on_queue_missing: Callable[[], None]
+    code_version: str | None = None
+    redact: Redact | None = None
+
+
+class ConsumerRuntime:
+    """Deliveries of one consumer from the channel through claim, handler and settling."""
+
+    def __init__(self, spec: ConsumerSpec, around: Surroundings) -> None:
+        self.spec = spec
+        self._around = around
+        self._in_flight = 0  # delivered here and not settled
+        self._lock = threading.Condition()
+        self._stopping = threading.Event()
+        connection = around.connection
+        self.channel = ConsumerChannel(
+            connection,
+            Subscription(spec.queue.name, spec.name, spec.prefetch, arguments=spec.consumer_arguments),
+            on_deliveries=self._on_deliveries,
+            on_queue_missing=around.on_queue_missing,
+        )
+        self._processor = Processor(spec, clock=around.clock, bus=around.bus)
+        self._settler = Settler(
+            spec,
+            channel=self.channel,
+            copies=around.copies,
+            clock=around.clock,
+            bus=around.bus,
+            on_settled=self._on_settled,
+            call_later=connection.io.post_later,
+            lag=self._processor.lag,
+            code_version=around.code_version,
+            redact=around.redact,
+            frame_max=lambda: connection.frame_max,
+        )
+        self._stages: ClaimStages | None = None
+        self._pool = self._new_pool()
+        if spec.idempotency is not None and not spec.has_inbox and around.store is not None:
+            self._stages = ClaimStages(
+                spec,
+                around.store,
+                lease=around.lease,
+                prepare=self._processor.prepare,
+                run=self._pool.submit,
+                settle=self._settle_first,
+            )
+
+    def __repr__(self) -> str:
+        return f"<ConsumerRuntime {self.spec.name}, {self._in_flight} in flight>"
+
+    def start(self) -> None:
+        """Subscribe."""
+        self.channel.start()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the consumer is subscribed."""
+        return self.channel.state is SubscriptionState.SUBSCRIBED
+
+    @property
+    def in_flight(self) -> int:
+        """How many deliveries are here and not settled."""
+        return self._in_flight
+
+    # -- deliveries in: I/O thread ------------------------------------------------------------
+
+    def _on_deliveries(self, batch: list[Incoming]) -> None:
+        if self._stopping.is_set():
+            return  # unacknowledged: closing the channel requeues them
+        jobs = [Job(incoming) for incoming in batch]
+        with self._lock:
+            self._in_flight += len(jobs)
+        if self._stages is not None:
+            self._stages.submit(jobs)
+        else:
+            self._pool.submit(jobs)
+
+    # -- the handler: pool threads, or the pool's loop ----------------------------------------
+
+    def _new_pool(self) -> Pool:
+        spec = self.spec
+        if spec.handler.is_async:
+            return AsyncPool(spec.name, tasks=spec.concurrency, handle=self._handle_async)
+        return ThreadPool(
+            spec.name,
+            threads=spec.concurrency,
+            handle=self._handle,
+            time_limit=spec.time_limit,
+            on_late=self._on_late,
+        )
+
+    def _handle(self, job: Job) -> None:
+        outcome = self._prepared(job)
+        if outcome is None:
+            outcome = self._run_with_inbox(job) if self.spec.has_inbox else self._processor.run(job)
+        if outcome is not None:
+            self._finish(job, outcome)
+
+    async def _handle_async(self, job: Job) -> None:
+        outcome = self._prepared(job)
+        if outcome is None:
+            outcome = await self._processor.run_async(job)
+        self._finish(job, outcome)
+
+    def _prepared(self, job: Job) -> Outcome | None:
+        return self._processor.prepare(job) if self._stages is None else None
+
+    def _run_with_inbox(self, job: Job) -> Outcome | None:
+        """Run until the store answers; None where the worker stops first: the delivery stays unacknowledged."""
+        store = self._around.store
+        if not isinstance(store, TransactionalStore):
+            raise AssertionError("checked at start-up")
+        outcome = until_answered(
+            lambda: self._processor.run_in_transaction(job, store),
+            consumer=self.spec.name,
+            given_up=self._stopping,
+        )
+        if outcome is None:
+            self._on_settled(job)
+        return outcome
+
+    def _finish(self, job: Job, outcome: Outcome) -> None:
+        if not job.take():
+            return  # its time was up, and its outcome decided
+        if self._stages is not None:
+            self._stages.finish(job, outcome)
+        else:
+            self._settler.settle(job, outcome)
+
+    def _settle_first(self, job: Job, outcome: Outcome) -> None:
+        """Settle what the stages decided: unclaimed jobs, or claimed ones that are recorded."""
+        job.taken = True
+        self._settler.settle(job, outcome)
+
+    def _on_late(self, job: Job) -> None:
+        if not job.take():
+            return
+        # The claim is kept: the handler still runs, and its lease ends with this process.
+        self._settler.settle(job, self._processor.timed_out(job))
+        self._around.on_late(f"a handler of {self.spec.name} ran longer than {self.spec.time_limit:g} s")
+
+    # -- settled: any thread ------------------------------------------------------------------
+
+    def _on_settled(self, _job: Job) -> None:
+        with self._lock:
+            self._in_flight -= 1
+            if self._in_flight == 0:
+                self._lock.notify_all()
+
+    # -- shutdown -----------------------------------------------------------------------------
+
+    def cancel(self, on_cancelled: Callable[[], None]) -> None:
+        """Stop deliveries; `on_cancelled` is called once the broker agreed."""
+        self.channel.cancel(on_cancelled)
+
+    def drop_unstarted(self) -> None:
+        """Leave what no handler has begun unacknowledged, and give its claims back."""
+        self._stopping.set()
+        dropped = self._stages.stop() if self._stages is not None else []
+        unstarted = self._pool.stop()
+        if self._stages is not None:
+            self._stages.release(unstarted)
+        with self._lock:
+            self._in_flight -= len(dropped) + len(unstarted)
+            if self._in_flight <= 0:
+                self._lock.notify_all()
+
+    def wait_settled(self, timeout: float) -> bool:
+        """Wait until nothing is in flight, at most `timeout` seconds."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._in_flight <= 0, timeout)
+
+    def close(self) -> None:
+        """Send the last acks and let go; what is unfinished stays unacknowledged."""
+        self._settler.close()
+        if self._stages is not None:
+            self._stages.close()
+        self.channel.close()
+        self._pool.abandon()

@@ -1,0 +1,309 @@
+"""A worker in this process: connections, consumers, topology at start, shutdown at the end.
+
+Not here: several processes (`supervisor.py`), and how one consumer runs (`runtime.py`).
+
+Shutdown (on SIGTERM, SIGINT, `stop`, or after a handler ran too long): cancel the consumers → leave what no handler has
+begun → let the handlers in flight finish within the grace time → wait for copies and marks → send the last acks → close.
+What is unfinished stays unacknowledged, and the broker redelivers it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final
+
+from warren.clock import Clock
+from warren.config import BrokerSettings, WorkerSettings
+from warren.errors import ConfigurationError, StoreUnavailable
+from warren.observability import events
+from warren.reliability.dead_letter import Redact
+from warren.reliability.idempotency import IdempotencyStore, TransactionalStore, check_window
+from warren.transport.connection import Connection
+from warren.transport.io_thread import IoThread
+from warren.transport.publisher import PublishChannel
+from warren.worker.health import ConsumerHealth, Health
+from warren.worker.runtime import ConsumerRuntime, Surroundings
+from warren.worker.spec import ConsumerSpec
+
+__all__ = ["ExitCode", "Worker", "WorkerParts"]
+
+PURGE_INTERVAL: Final = 60.0
+UNLIMITED_BODY: Final = 2**63  # a copy is as large as its original, which the broker took
+_log = logging.getLogger("warren.worker")
+
+
+class ExitCode(enum.IntEnum):
+    """How a worker process ended."""
+
+    OK = 0
+    CONFIGURATION = 2
+    UNFINISHED = 3
+    REPLACE = 75
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker is built from. `apply_topology` is called with the worker's publishing connection open."""
+
+    name: str
+    broker: BrokerSettings
+    specs: tuple[ConsumerSpec, ...]
+    settings: WorkerSettings
+    clock: Clock
+    bus: events.EventBus
+    open_store: Callable[[], IdempotencyStore]
+    apply_topology: Callable[[Connection], None]
+    code_version: str | None = None
+    redact: Redact | None = None
+
+
+class Worker:
+    """Consumes with every consumer of an application until it is stopped."""
+
+    def __init__(self, parts: WorkerParts) -> None:
+        if not parts.specs:
+            raise ConfigurationError("the application has no consumers; declare one with @app.consumer(queue, Message)")
+        self._parts = parts
+        self._io = IoThread(f"{parts.name}-io")
+        self._store: IdempotencyStore | None = None
+        self._runtimes: list[ConsumerRuntime] = []
+        self._consuming: Connection | None = None
+        self._publishing: Connection | None = None
+        self._copies: PublishChannel | None = None
+        self._stop_reason = ""
+        self._exit_code = ExitCode.OK
+        self._stop = threading.Event()
+        self._reapply = threading.Event()
+        self._beat = 0.0  # monotonic time at which the I/O thread last answered
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._parts.name}, {', '.join(map(repr, self._runtimes)) or 'not started'}>"
+
+    # -- life -------------------------------------------------------------------------------
+
+    def start(self, *, timeout: float | None = None) -> None:
+        """Connect, apply the topology, subscribe. Waits for the broker: for ever, or `timeout` seconds.
+
+        Raises `BrokerRefused`, `TopologyConflict`, `TopologyMissing`, `ConfigurationError`; with a timeout
+        `BrokerUnavailable` too.
+        """
+        parts = self._parts
+        _check_time_limits(parts)
+        self._store = self._open_store()
+        self._publishing = self._connect("publish")
+        self._consuming = self._connect("consume")
+        self._wait_open(self._publishing, timeout)
+        parts.apply_topology(self._publishing)
+        self._copies = PublishChannel(self._publishing, max_body=UNLIMITED_BODY)
+        around = Surroundings(
+            connection=self._consuming,
+            copies=self._copies,
+            clock=parts.clock,
+            bus=parts.bus,
+            store=self._store,
+            lease=parts.settings.lease,
+            on_late=lambda reason: self.stop(reason, exit_code=ExitCode.REPLACE),
+            on_queue_missing=self._reapply.set,
+            code_version=parts.code_version,
+            redact=parts.redact,
+        )
+        self._runtimes = [ConsumerRuntime(spec, around) for spec in parts.specs]
+        for runtime in self._runtimes:
+            runtime.start()
+        parts.bus.emit(events.WorkerStarted(os.getpid(), tuple(spec.name for spec in parts.specs)))
+
+    def stop(self, reason: str = "stop requested", *, exit_code: ExitCode = ExitCode.OK) -> None:
+        """Ask for a graceful shutdown; returns at once. The first reason counts."""
+        if not self._stop.is_set():
+            self._stop_reason, self._exit_code = reason, exit_code
+            self._stop.set()
+
+    def wait(self) -> ExitCode:
+        """Serve until asked to stop, then shut down; return how it ended."""
+        next_purge = time.monotonic() + PURGE_INTERVAL
+        while not self._stop.wait(0.2):
+            self._io.post(self._note_beat)
+            if self._reapply.is_set():
+                self._reapply.clear()
+                self._reapply_topology()
+            if time.monotonic() >= next_purge:
+                next_purge = time.monotonic() + PURGE_INTERVAL
+                self._purge()
+        return self._shut_down()
+
+    def run(self) -> ExitCode:
+        """Start, handle SIGTERM and SIGINT, serve, shut down. For the main thread of a process.
+
+        A second signal ends the process at once: nothing more is acknowledged, so nothing is lost.
+        """
+        seen: list[int] = []
+
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            if seen:
+                os._exit(128 + number)
+            seen.append(number)
+            self.stop(signal.Signals(number).name)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            if seen:
+                return ExitCode.OK
+            raise
+        return self.wait()
+
+    def close(self) -> None:
+        """Shut down without waiting for anything: for tests, and after a failed start."""
+        self._parts_down(grace=0.0)
+
+    def __enter__(self) -> Worker:
+        try:
+            self.start(timeout=30.0)
+        except BaseException:
+            self.close()
+            raise
+        threading.Thread(target=self.wait, name=f"{self._parts.name}-worker", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop("left the with block")
+        self._parts_down(grace=self._parts.settings.grace)
+
+    # -- health -----------------------------------------------------------------------------
+
+    def health(self) -> Health:
+        """Tell how the worker is: live (its I/O thread answers), ready (every consumer is subscribed)."""
+        self._io.post(self._note_beat)
+        return Health(
+            pid=os.getpid(),
+            live=self._beat == 0.0 or time.monotonic() - self._beat < 10.0,
+            connected=self._consuming is not None and self._consuming.is_open,
+            stopping=self._stop.is_set(),
+            consumers=tuple(
+                ConsumerHealth(
+                    runtime.spec.name,
+                    runtime.spec.queue.name,
+                    runtime.channel.state.value,
+                    runtime.channel.reason,
+                    runtime.in_flight,
+                )
+                for runtime in self._runtimes
+            ),
+        )
+
+    def _note_beat(self) -> None:
+        self._beat = time.monotonic()
+
+    # -- pieces -----------------------------------------------------------------------------
+
+    def _connect(self, purpose: str) -> Connection:
+        parts = self._parts
+        connection = Connection(parts.broker, io=self._io, bus=parts.bus, name=f"{parts.name} {purpose}")
+        connection.start()
+        return connection
+
+    def _wait_open(self, connection: Connection, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._stop.is_set():
+            remaining = 0.5 if deadline is None else deadline - time.monotonic()
+            if connection.wait_open_for(min(0.5, max(0.0, remaining))):
+                return
+            if deadline is not None and time.monotonic() >= deadline:
+                connection.wait_open(0.0)
+        raise ConfigurationError("stopped before the broker answered")
+
+    def _open_store(self) -> IdempotencyStore | None:
+        idempotent = [spec for spec in self._parts.specs if spec.idempotency is not None]
+        if not idempotent:
+            return None
+        for spec in idempotent:
+            if spec.idempotency is not None:
+                check_window(spec.idempotency.window, spec.retry.horizon)
+        store = self._parts.open_store()
+        for spec in idempotent:
+            if spec.has_inbox and not isinstance(store, TransactionalStore):
+                raise ConfigurationError(
+                    f"handler {spec.handler.name} asks for the transaction, which this store does not have; "
+                    f"set store= or $WARREN_STORE to sqlite:///… or postgresql+psycopg://…"
+                )
+        return store
+
+    def _reapply_topology(self) -> None:
+        if self._publishing is not None:
+            try:
+                self._parts.apply_topology(self._publishing)
+            except Exception as error:
+                _log.warning("a queue is missing and cannot be declared again yet: %s", error)
+
+    def _purge(self) -> None:
+        if self._store is not None:
+            with contextlib.suppress(StoreUnavailable):
+                self._store.purge()
+
+    # -- shutdown ---------------------------------------------------------------------------
+
+    def _shut_down(self) -> ExitCode:
+        unfinished = self._parts_down(grace=self._parts.settings.grace)
+        if self._exit_code is ExitCode.OK and unfinished:
+            return ExitCode.UNFINISHED
+        return self._exit_code
+
+    def _parts_down(self, *, grace: float) -> int:
+        """Take everything down in order; return how many deliveries stay unfinished."""
+        if self._stopped:
+            return 0
+        self._stopped = True
+        self._stop.set()
+        deadline = time.monotonic() + grace
+        in_flight = sum(runtime.in_flight for runtime in self._runtimes)
+        self._parts.bus.emit(events.ShutdownStarted(self._stop_reason or "closed", in_flight, grace))
+        _cancel_all(self._runtimes, timeout=min(5.0, grace))
+        for runtime in self._runtimes:
+            runtime.drop_unstarted()
+        for runtime in self._runtimes:
+            runtime.wait_settled(max(0.0, deadline - time.monotonic()))
+        unfinished = sum(max(0, runtime.in_flight) for runtime in self._runtimes)
+        for runtime in self._runtimes:
+            runtime.close()
+        for connection in (self._consuming, self._publishing):
+            if connection is not None:
+                connection.close()
+        self._io.stop()
+        if self._store is not None:
+            self._store.close()
+        self._parts.bus.emit(events.ShutdownFinished(unfinished))
+        return unfinished
+
+
+def _cancel_all(runtimes: Sequence[ConsumerRuntime], *, timeout: float) -> None:
+    remaining = threading.Semaphore(0)
+    for runtime in runtimes:
+        runtime.cancel(remaining.release)
+    deadline = time.monotonic() + timeout
+    for _ in runtimes:
+        if not remaining.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return
+
+
+def _check_time_limits(parts: WorkerParts) -> None:
+    limit = parts.settings.consumer_timeout
+    for spec in parts.specs:
+        if spec.time_limit is not None and spec.time_limit >= limit:
+            raise ConfigurationError(
+                f"consumer {spec.name}: its time limit of {spec.time_limit:g} s is not below the broker's "
+                f"consumer_timeout of {limit:g} s, after which the broker closes the channel; lower time_limit=, "
+                f"or raise both consumer_timeout settings"
+            )
