@@ -21,7 +21,7 @@ import pytest
 from tests.services.places import ServiceMissing, debian_13
 from tests.services.postgres_server import PostgresServer
 from tests.services.redis_service import RedisService
-from tests.support.broker import TestedBroker, management_call
+from tests.support.broker import BrokerUnderTest, management_call
 from warren.errors import ConfigurationError
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
@@ -75,7 +75,7 @@ def broker_node(broker_version: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def broker(broker_version: str, broker_node: RabbitmqNode) -> Iterator[TestedBroker]:
+def broker(broker_version: str, broker_node: RabbitmqNode) -> Iterator[BrokerUnderTest]:
     """A fresh virtual host on the shared node: tests must not stop the node."""
     vhost = f"test-{uuid.uuid4().hex[:12]}"
     port = broker_node.management_port
@@ -86,7 +86,7 @@ def broker(broker_version: str, broker_node: RabbitmqNode) -> Iterator[TestedBro
 
 
 @pytest.fixture
-def private_broker(broker_version: str, tmp_path: Path) -> Iterator[Callable[..., TestedBroker]]:
+def private_broker(broker_version: str, tmp_path: Path) -> Iterator[Callable[..., BrokerUnderTest]]:
     """A function that starts a node of the test's own, to kill and restart: `private_broker(config={…})`.
 
     Takes the options of RabbitmqNode. The node is killed after the test.
@@ -94,7 +94,7 @@ def private_broker(broker_version: str, tmp_path: Path) -> Iterator[Callable[...
     with ExitStack() as ends:
         numbers = itertools.count(1)
 
-        def start(**options: Any) -> TestedBroker:
+        def start(**options: Any) -> BrokerUnderTest:
             data_dir = tmp_path / f"node-{next(numbers)}"
             node = new_node(broker_version, data_dir, **{"statistics_interval": 1.0, **options})
             node.start()
@@ -104,8 +104,8 @@ def private_broker(broker_version: str, tmp_path: Path) -> Iterator[Callable[...
         yield start
 
 
-def _tested(name: str, node: RabbitmqNode, vhost: str, url: str) -> TestedBroker:
-    return TestedBroker(
+def _tested(name: str, node: RabbitmqNode, vhost: str, url: str) -> BrokerUnderTest:
+    return BrokerUnderTest(
         name=name, version=node.version, vhost=vhost, url=url, management_url=node.management_url, node=node
     )
 

@@ -3,7 +3,7 @@
 Not here: fixtures (tests/conftest.py), and the servers behind them (tests/services).
 """
 
-from tests.support.broker import TestedBroker
+from tests.support.broker import BrokerUnderTest
 from tests.support.waiting import wait_until
 
-__all__ = ["TestedBroker", "wait_until"]
+__all__ = ["BrokerUnderTest", "wait_until"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from tests.support.waiting import wait_until
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -20,7 +21,7 @@ _LOGIN = "Basic " + base64.b64encode(b"guest:guest").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestedBroker:
+class BrokerUnderTest:
     """A virtual host on a running node. The login is guest/guest."""
 
     name: str  # "rabbitmq-3.10"
@@ -34,6 +35,20 @@ class TestedBroker:
         """Call the management API: `api("GET", "queues/{vhost}")`; None where there is no answer body or a 404."""
         path = path.replace("{vhost}", quote(self.vhost, safe=""))
         return management_call(self.node.management_port, method, path, body)
+
+    def wait_until_recorded(self, *queues: str) -> None:
+        """Wait until `queues`, quorum queues declared just now, survive a kill of the node.
+
+        RabbitMQ (3.10 and 4.0) writes the register of quorum queues up to a second after it confirmed the declaration.
+        A node that dies within that second never elects a leader for the queue again, whatever the queue had confirmed.
+        """
+        wait_until(
+            lambda: all(f"_{queue}".encode() in register for register in self._registers() for queue in queues),
+            message=f"{queues} are in the register of quorum queues",
+        )
+
+    def _registers(self) -> list[bytes]:
+        return [path.read_bytes() for path in self.node.data_dir.glob("data/*/quorum/*/names.dets")]
 
 
 def management_call(port: int, method: str, path: str, body: object = None) -> Any:

@@ -116,6 +116,7 @@ class RabbitmqNode:
         """
         if self.is_running:
             return
+        self._check_ports()
         self._write_files()
         self._pid_file.unlink(missing_ok=True)
         with self._startup_log.open("wb") as output:
@@ -189,6 +190,14 @@ class RabbitmqNode:
         except subprocess.TimeoutExpired:
             keeper.terminate()  # The keeper kills what it keeps.
             keeper.wait()
+
+    def _check_ports(self) -> None:
+        # Looked at first: on a taken port it would be another server that answers.
+        for port in (self.port, self.management_port, self._epmd_port, self._dist_port):
+            if not _is_free(port):
+                raise BrokerUnavailable(
+                    f"RabbitMQ cannot start: another process listens on port {port}; choose another"
+                )
 
     def _await_answers(self) -> None:
         deadline = time.monotonic() + self._start_timeout
@@ -305,10 +314,15 @@ def free_port() -> int:
     last = first_outgoing - 1 if first_outgoing > 12_000 else 65_535
     while True:
         port = random.randint(10_000, last)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if _is_free(port):
             return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
