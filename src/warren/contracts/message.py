@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Protocol, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,7 +53,9 @@ class Publication:
         return f"{self.type} v{self.version}"
 
 
-class _Keywords(TypedDict, total=False):
+class _Declaration(ConfigDict, total=False):
+    """The class keywords: ours, and Pydantic's."""
+
     exchange: NamedExchange | str
     routing_key: str
     type: str
@@ -81,21 +83,8 @@ class Message(BaseModel):
 
     __warren__: ClassVar[Publication]
 
-    if TYPE_CHECKING:
-
-        class _Declaration(ConfigDict, total=False):
-            exchange: NamedExchange | str
-            routing_key: str
-            type: str
-            version: int
-            headers: Headers
-
-        def __init_subclass__(cls, **keywords: Unpack[_Declaration]) -> None: ...
-
-    else:
-
-        def __init_subclass__(cls, **_: object) -> None:
-            super().__init_subclass__()  # the keywords are read below, once the fields are known
+    def __init_subclass__(cls, **keywords: Unpack[_Declaration]) -> None:
+        super().__init_subclass__()  # the keywords are read below, once the fields are known
 
     @classmethod
     def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
@@ -128,7 +117,7 @@ Message.__warren__ = Publication(
     declared_exchange=None,
     is_publishable=False,
 )
-_KEYWORDS: Final = tuple(_Keywords.__annotations__)
+_KEYWORDS: Final = ("exchange", "routing_key", "type", "version", "headers")
 
 
 def _declare(name: str, base: Publication, **keywords: Any) -> Publication:
@@ -136,7 +125,7 @@ def _declare(name: str, base: Publication, **keywords: Any) -> Publication:
         if keyword not in _KEYWORDS:
             raise ContractDefinitionError(f"{name} has the unknown keyword {keyword!r}; use {', '.join(_KEYWORDS)}")
     routing_key, message_type = keywords.get("routing_key"), keywords.get("type")
-    is_publishable = routing_key is not None or message_type is not None
+    is_publishable = bool(routing_key or message_type)  # an empty key, as for fanout, names nothing
     version = _checked_version(name, keywords.get("version", 1))
     exchange = keywords.get("exchange", base.declared_exchange)
     headers = {**base.headers, **_checked_headers(name, keywords.get("headers", EMPTY_HEADERS))}

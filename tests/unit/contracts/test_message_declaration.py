@@ -89,6 +89,13 @@ def test_a_class_without_name_is_consumed_under_its_class_name() -> None:
     assert not Order.__warren__.is_publishable
 
 
+def test_an_empty_routing_key_is_no_name() -> None:
+    class Cleared(Message, exchange="everywhere", routing_key=""):
+        order_id: int
+
+    assert not Cleared.__warren__.is_publishable
+
+
 def test_a_generic_message_keeps_its_declaration_when_parametrized() -> None:
     class Changed(Message, Generic[T], exchange=orders, routing_key="orders.changed"):
         value: T
