@@ -2,24 +2,40 @@
 
 Not here: when a message goes to which of them (`reliability/`), and how they are declared (`apply.py`).
 
-    exchange ── binding ──▶ <queue> ── reject, expiry, delivery limit ──▶ <queue>.dead
+    exchange ── binding ──▶ <queue> ── reject, expiry, overflow, delivery limit ──▶ <queue>.dead
                                ▲
                                └── after the delay ── <queue>.retry.<delay>
+
+Retry tiers are quorum queues whatever the type of the consumer's queue. Only they dead-letter at least once: what comes
+back while the consumer's queue is full (`reject-publish`) or away stays in its tier and is tried again. From a classic
+tier it would be lost.
+
+A dead-letter queue must keep a message however often it is looked at. RabbitMQ 4 drops a message from a quorum queue
+after 20 returned deliveries by default, with nowhere to go from here. A limit of -1 lifts that on RabbitMQ 4, but has
+3.10 drop a message at its first return. A very high limit keeps messages on both, and in order: a quorum queue without
+a limit puts what is returned at its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from warren.errors import ConfigurationError
 from warren.topology.duration import Duration, parse_duration
 from warren.topology.exchange import Source
+from warren.topology.frozen import Arguments
 from warren.topology.model import Binding, DestinationKind, Topology
 from warren.topology.naming import dead_letter_queue, retry_queue
-from warren.topology.queue import Queue
+from warren.topology.queue import Queue, QueueType
 
 __all__ = ["consumer_topology"]
+
+_LOOKED_AT_FREELY: Final = 2**31 - 1
+
+# How many nodes keep a copy, and where: a consumer's other queues must not be safer or less safe than its own.
+_REPLICATION: Final = ("x-quorum-initial-group-size", "x-queue-leader-locator")
 
 
 def consumer_topology(queue: Queue, *, bindings: Iterable[Source] = (), delays: Iterable[Duration] = ()) -> Topology:
@@ -49,12 +65,18 @@ def _main(queue: Queue) -> Queue:
 def _tier(queue: Queue, delay: float) -> Queue:
     return Queue(
         retry_queue(queue.name, delay),
-        type=queue.type,
+        type=QueueType.QUORUM,
         message_ttl=delay,
         dead_letter_exchange="",
         dead_letter_routing_key=queue.name,
+        arguments=_replication(queue),
     )
 
 
 def _dead(queue: Queue) -> Queue:
-    return Queue(dead_letter_queue(queue.name), type=queue.type)
+    limit = _LOOKED_AT_FREELY if queue.type is QueueType.QUORUM else None
+    return Queue(dead_letter_queue(queue.name), type=queue.type, delivery_limit=limit, arguments=_replication(queue))
+
+
+def _replication(queue: Queue) -> Arguments:
+    return {name: value for name, value in queue.arguments.items() if name in _REPLICATION}

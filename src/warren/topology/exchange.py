@@ -108,6 +108,8 @@ class Exchange:
             arguments=frozen(arguments),
             bindings=tuple(bindings),
         )
+        if external and self.bindings:
+            raise ConfigurationError(f"exchange {name!r}: an external exchange is left as it is, leave bindings out")
         for source, match in self.bindings:
             check_match(source, match)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from warren.errors import ConfigurationError
 from warren.topology.duration import format_duration, parse_duration
 
-__all__ = ["dead_letter_queue", "retry_delay", "retry_queue"]
+__all__ = ["dead_letter_queue", "is_kept_beside", "retry_delay", "retry_queue"]
 
 _DEAD = ".dead"
 _RETRY = ".retry."
@@ -32,3 +32,8 @@ def retry_delay(queue: str, name: str) -> float | None:
         return parse_duration(name.removeprefix(queue + _RETRY))
     except ConfigurationError:
         return None
+
+
+def is_kept_beside(queue: str, name: str) -> bool:
+    """Return whether `name` is a retry tier or the dead-letter queue of `queue`."""
+    return name == dead_letter_queue(queue) or retry_delay(queue, name) is not None
