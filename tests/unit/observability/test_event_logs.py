@@ -94,8 +94,8 @@ LINES: list[tuple[Event, int, str]] = [
         events.SettleDelayed(*CONSUMER, "m-1", "billing.invoices.dead", "returned", 0.2),
         W,
         (
-            "message m-1 from billing.invoices stays unacknowledged: its copy to billing.invoices.dead is not confirmed "
-            "(returned); again in 200.0 ms"
+            "message m-1 from billing.invoices stays unacknowledged: its copy to billing.invoices.dead "
+            "is not confirmed (returned); again in 200.0 ms"
         ),
     ),
     (
