@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.services.places import ServiceMissing, debian_13
+from tests.services.places import RELEASES, ServiceMissing
 from tests.services.postgres_server import PostgresServer
 from tests.services.redis_service import RedisService
 from tests.support.broker import BrokerUnderTest, management_call
@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def new_node(broker_version: str, data_dir: Path, **options: Any) -> RabbitmqNode:
     """Return a node of one of BROKERS, not started; give up where it is not installed."""
     try:
-        root = debian_13() if broker_version == "rabbitmq-4.0" else None
+        root = RELEASES[broker_version.removeprefix("rabbitmq-")].root()
         return RabbitmqNode(data_dir, root=root, **options)
     except (ServiceMissing, ConfigurationError) as reason:
         give_up(reason)

@@ -7,23 +7,56 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SERVICES = Path(os.environ.get("WARREN_SERVICES") or REPOSITORY / ".services")
+from warren.errors import ConfigurationError
+from warren.integrations.rabbitmq_installation import find_installation
 
-# RabbitMQ 4.0 comes with Debian 13: a folder with that system, run with chroot.
-DEBIAN_13 = SERVICES / "debian-13-rabbitmq"
-POSTGRES_BINARIES = Path("/usr/lib/postgresql")
+REPOSITORY = Path(__file__).resolve().parents[2]
+SERVICES = Path(os.environ.get("WARREN_SERVICES") or REPOSITORY / ".services").resolve()
 
 
 class ServiceMissing(Exception):
     """A server the tests need is not installed, or cannot be run here; the text says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A RabbitMQ release the tests run on, and the Debian suite that packages it."""
+
+    series: str  # "3.10"
+    suite: str
+
+    @property
+    def folder(self) -> Path:
+        """Where a Debian system with this release is kept, on a machine whose own RabbitMQ is another."""
+        return SERVICES / f"debian-{self.suite}-rabbitmq"
+
+    def is_own(self) -> bool:
+        """Whether the RabbitMQ installed on this machine is of this series."""
+        try:
+            return find_installation().version.startswith(f"{self.series}.")
+        except ConfigurationError:
+            return False
+
+    def root(self) -> Path | None:
+        """Return what a RabbitmqNode takes as `root`: None for the machine's own installation."""
+        if self.is_own():
+            return None
+        if self.folder.is_dir():
+            return self.folder
+        raise ServiceMissing(
+            f"there is no RabbitMQ {self.series}; as root, `make services` makes a Debian {self.suite} folder with it"
+        )
+
+
+RELEASES = {release.series: release for release in (Release("3.10", "bookworm"), Release("4.0", "trixie"))}
+
+
 def postgres_binaries() -> Path:
     """Return the newest folder with PostgreSQL's server programs."""
-    found = sorted(POSTGRES_BINARIES.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3].split(".")[0]))
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
     on_path = shutil.which("initdb")
@@ -38,12 +71,3 @@ def redis_server() -> Path:
     if found:
         return Path(found)
     raise ServiceMissing("Redis is not installed; install it with: apt-get install redis-server")
-
-
-def debian_13() -> Path:
-    """Return the Debian 13 folder with RabbitMQ 4.0."""
-    if not DEBIAN_13.is_dir():
-        raise ServiceMissing(
-            "there is no Debian 13 folder with RabbitMQ 4.0; as root, `python -m tests.services.install` makes it"
-        )
-    return DEBIAN_13
