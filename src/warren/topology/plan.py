@@ -16,9 +16,9 @@ from warren.topology.actual import Actual
 from warren.topology.compare import Difference, exchange_differences, leads_to_external, queue_differences, unbound
 from warren.topology.exchange import Exchange
 from warren.topology.model import Binding, DestinationKind, Topology
+from warren.topology.naming import is_kept_beside
 from warren.topology.notes import Note
 from warren.topology.notes import notes as notes_of
-from warren.topology.naming import is_kept_beside
 from warren.topology.queue import Queue
 
 __all__ = [
