@@ -13,6 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 
+from warren.errors import ConfigurationError
+from warren.topology.duration import format_duration
+
 if TYPE_CHECKING:
     import sqlalchemy
 
@@ -24,6 +27,7 @@ __all__ = [
     "InProgress",
     "InboxTransaction",
     "TransactionalStore",
+    "check_window",
 ]
 
 
@@ -109,3 +113,16 @@ class TransactionalStore(Protocol):
     def transaction(self) -> AbstractContextManager[InboxTransaction]:
         """Open a transaction: commits when the block ends, rolls back when it raises."""
         ...
+
+
+def check_window(window: float, retry_horizon: float) -> None:
+    """Raise `ConfigurationError` where done keys are forgotten before the last retry of a message can arrive.
+
+    Both are in seconds.
+    """
+    if window < retry_horizon:
+        raise ConfigurationError(
+            f"done keys are kept for {format_duration(window)}, but a message may be retried for "
+            f"{format_duration(retry_horizon)}: a late copy of it would run again. Set the idempotency window to at "
+            f"least {format_duration(retry_horizon)}, or shorten the retry policy"
+        )
