@@ -10,7 +10,6 @@ What is unfinished stays unacknowledged, and the broker redelivers it.
 from __future__ import annotations
 
 import contextlib
-import enum
 import logging
 import os
 import signal
@@ -30,6 +29,7 @@ from warren.reliability.idempotency import IdempotencyStore, TransactionalStore,
 from warren.transport.connection import Connection
 from warren.transport.io_thread import IoThread
 from warren.transport.publisher import PublishChannel
+from warren.worker.exits import ExitCode
 from warren.worker.health import ConsumerHealth, Health
 from warren.worker.runtime import ConsumerRuntime, Surroundings
 from warren.worker.spec import ConsumerSpec
@@ -39,15 +39,6 @@ __all__ = ["ExitCode", "Worker", "WorkerParts"]
 PURGE_INTERVAL: Final = 60.0
 UNLIMITED_BODY: Final = 2**63  # a copy is as large as its original, which the broker took
 _log = logging.getLogger("warren.worker")
-
-
-class ExitCode(enum.IntEnum):
-    """How a worker process ended."""
-
-    OK = 0
-    CONFIGURATION = 2
-    UNFINISHED = 3
-    REPLACE = 75
 
 
 @dataclass(frozen=True, slots=True)
