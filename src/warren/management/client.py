@@ -1,6 +1,6 @@
 """A client of RabbitMQ's HTTP API: typed answers, and Warren's errors.
 
-Not here: the shape of the API's JSON (`topology.py`, `depth.py`), and what is made of the answers.
+Not here: the shape of the API's JSON (`topology.py`, `depth.py`, `overview.py`), and what is made of the answers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from warren.config import TlsSettings
 from warren.errors import BrokerRefused, BrokerUnavailable
 from warren.management.depth import QueueDepth, read_depth
+from warren.management.overview import OVERVIEW_COLUMNS, Overview, read_overview
 from warren.management.settings import ManagementSettings
 from warren.management.topology import BINDING_COLUMNS, EXCHANGE_COLUMNS, QUEUE_COLUMNS, read_actual
 from warren.topology.actual import Actual
@@ -60,9 +61,9 @@ class ManagementClient:
         """Close the connections."""
         self._http.close()
 
-    def version(self) -> str:
-        """Return RabbitMQ's version, such as `4.0.5`."""
-        return str(self._get("overview", columns="rabbitmq_version")["rabbitmq_version"])
+    def overview(self) -> Overview:
+        """Return which broker answers."""
+        return read_overview(self._get("overview", columns=OVERVIEW_COLUMNS))
 
     def read_topology(self, virtual_host: str) -> Actual:
         """Return every exchange, queue and binding of a virtual host.

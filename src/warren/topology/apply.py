@@ -59,7 +59,7 @@ def apply(plan: Plan, declarer: Declarer) -> tuple[str, ...]:
     differs or an external queue is not there.
     """
     _refuse_obstacles(plan)
-    for step in plan.missing:
+    for step in (*plan.missing, *plan.unknown):
         _take(step, declarer)
     return tuple(describe_step(one) for one in plan.missing if not isinstance(one, RequireExchange | RequireQueue))
 

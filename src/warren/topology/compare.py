@@ -20,6 +20,7 @@ from warren.topology.queue import Queue
 __all__ = [
     "ABSENT",
     "Absent",
+    "BrokerSays",
     "Difference",
     "equivalent",
     "exchange_differences",
@@ -58,6 +59,14 @@ class Difference:
     in_code: FieldValue | Absent
     is_argument: bool = True
     is_kept_beside: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BrokerSays:
+    """A difference in the broker's own words: it refused a declaration, and could not be read."""
+
+    text: str
 
 
 # What RabbitMQ 3.10 and 4.0 compare when a queue is declared again; they ignore any other argument of a queue that

@@ -23,6 +23,7 @@ __all__ = [
     "ExternalWithoutDeadLetter",
     "FormerTier",
     "IgnoredArgument",
+    "NotCompared",
     "NotInCode",
     "Note",
     "PolicyApplies",
@@ -37,6 +38,14 @@ class NotInCode:
     """A binding that leads to a queue or exchange of the code, and is not in the code."""
 
     binding: Binding
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """Something exists, and the broker would not let us see whether it is as the code says."""
+
+    reason: str
 
 
 @final
@@ -105,6 +114,7 @@ class TypeDiffers:
 
 Note = (
     NotInCode
+    | NotCompared
     | PolicyApplies
     | FormerTier
     | IgnoredArgument

@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from warren.topology.actual import Actual
-from warren.topology.compare import Difference, exchange_differences, leads_to_external, queue_differences, unbound
+from warren.topology.compare import (
+    BrokerSays,
+    Difference,
+    exchange_differences,
+    leads_to_external,
+    queue_differences,
+    unbound,
+)
 from warren.topology.exchange import Exchange
 from warren.topology.model import Binding, DestinationKind, Topology
 from warren.topology.naming import is_kept_beside
@@ -80,13 +87,15 @@ class Plan:
     """What has to happen for a broker to have a topology.
 
     `missing` is what applying creates, in order. `required` is external and not there; only its owner can create it.
-    `differs` exists and cannot be changed in place. With any of the last two nothing is applied.
+    `differs` exists and cannot be changed in place. With any of the last two nothing is applied. `unknown` are bindings
+    that the broker could not be asked for; applying binds them, which changes nothing on one that exists.
     """
 
     missing: tuple[Step, ...] = ()
     required: tuple[RequireExchange | RequireQueue, ...] = ()
-    differs: tuple[Difference, ...] = ()
+    differs: tuple[Difference | BrokerSays, ...] = ()
     notes: tuple[Note, ...] = ()
+    unknown: tuple[CreateBinding, ...] = ()
 
     @property
     def is_satisfied(self) -> bool:
@@ -105,9 +114,10 @@ def plan(desired: Topology, actual: Actual) -> Plan:
 
 
 def declare_all(desired: Topology) -> Plan:
-    """Return a plan for when the broker cannot be read: declare everything. What exists, equal, stays as it is.
+    """Return a plan that declares everything without a look at the broker. What exists, equal, stays as it is.
 
-    A conflict then only shows when the broker refuses it, after what comes before it was created.
+    A conflict then only shows when the broker refuses it, after what comes before it was created; `survey` finds it
+    before.
     """
     nothing = Actual.of()
     return Plan(missing=(*_required(desired, nothing), *_missing(desired, nothing)))

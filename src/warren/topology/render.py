@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 
 from warren.topology.arguments import queue_arguments
-from warren.topology.compare import ABSENT, Absent, Difference
+from warren.topology.compare import ABSENT, Absent, BrokerSays, Difference
 from warren.topology.duration import format_duration
 from warren.topology.model import Binding, DestinationKind
 from warren.topology.notes import (
@@ -18,6 +18,7 @@ from warren.topology.notes import (
     ExternalWithoutDeadLetter,
     FormerTier,
     IgnoredArgument,
+    NotCompared,
     Note,
     NotInCode,
     PolicyApplies,
@@ -41,6 +42,7 @@ def describe_plan(plan: Plan) -> tuple[str, ...]:
     """Return one line for each step, obstacle and note; a single line where there is nothing to do."""
     lines = (
         *(f"+ {describe_step(one)}" for one in plan.missing),
+        *(f"+ {describe_step(one)} (bound again if it exists)" for one in plan.unknown),
         *(f"? {describe_step(one)}" for one in plan.required),
         *(f"! {describe_difference(one)}" for one in plan.differs),
         *(f"· {describe_note(one)}" for one in plan.notes),
@@ -77,8 +79,10 @@ def describe_binding(binding: Binding) -> str:
     return f"binding {binding.source!r} → {binding.destination_kind} {binding.destination!r} for {match_}"
 
 
-def describe_difference(difference: Difference) -> str:
+def describe_difference(difference: Difference | BrokerSays) -> str:
     """Say what differs, and the ways out."""
+    if isinstance(difference, BrokerSays):
+        return f"{difference.text}; cannot be changed in place: make the code agree, or drain and delete it, then apply"
     return f"{_both(difference)}; cannot be changed in place: {_way_out(difference)}"
 
 
@@ -87,6 +91,8 @@ def describe_note(note: Note) -> str:
     match note:
         case NotInCode(binding):
             return f"{describe_binding(binding)} is on the broker and not in the code; it is kept"
+        case NotCompared(reason):
+            return f"it exists, and whether it is as the code says is not known: {reason}"
         case PolicyApplies(queue, policy, settings, loses):
             effect = "; MESSAGES ARE LOST: exclude the queue from that policy" if loses else ", the code does not"
             return f"queue {queue!r}: policy {policy!r} sets {_settings(settings)}{effect}"
