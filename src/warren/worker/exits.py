@@ -88,9 +88,7 @@ class GiveUp:
 Verdict = Restart | GiveUp
 
 
-def after_exit(
-    exit_: ChildExit, *, tries: int, any_was_ready: bool, backoff: Backoff, rng: random.Random
-) -> Verdict:
+def after_exit(exit_: ChildExit, *, tries: int, any_was_ready: bool, backoff: Backoff, rng: random.Random) -> Verdict:
     """Decide what follows the end of a child nobody asked to end.
 
     `tries` counts its failures in a row before this one, `any_was_ready` tells whether a child of the application has
