@@ -37,8 +37,6 @@ class Job:
     processes: int = 1
     rate: float = 0.0
     """Messages a second in `produce`; 0 sends as fast as confirms allow."""
-    idempotent: bool = False
-    """Warren only: claim an idempotency key in SQLite for each message."""
 
     @classmethod
     def received(cls) -> Job:

@@ -78,7 +78,6 @@ class Bench:
                 folder=folder,
                 messages=messages,
                 in_flight=runner.in_flight,
-                idempotent=runner.idempotent,
             )
             if not runner.declares_itself:
                 self.queues.declare(job.queue, self.queue_type)

@@ -43,7 +43,6 @@ class Runner:
     """The share of `--messages` it is given: what the slow ones can do in a similar time."""
     is_service: bool = False
     """Also measured end to end, and with two worker processes."""
-    idempotent: bool = False
     declares_itself: bool = False
     """Gives its queue further arguments (dead-lettering), so the run leaves declaring it to the library."""
     own_processes: bool = False
@@ -51,6 +50,41 @@ class Runner:
 
 
 RUNNERS: tuple[Runner, ...] = (
+    Runner(
+        name="Warren",
+        kind=Kind.WARREN,
+        module="bench.peers.warren",
+        arguments=("def",),
+        package="warren",
+        setting="def handler on 8 threads; publish_many, 1,000 in flight; prefetch 500",
+        consume_share=0.6,
+        declares_itself=True,
+        is_service=True,
+    ),
+    Runner(
+        name="Warren, async handler",
+        kind=Kind.WARREN,
+        module="bench.peers.warren",
+        arguments=("async",),
+        package="warren",
+        setting="async def handler, 100 tasks; prefetch 500",
+        publishes=False,
+        round_trips=False,
+        consume_share=0.6,
+        declares_itself=True,
+    ),
+    Runner(
+        name="Warren, idempotent",
+        kind=Kind.WARREN,
+        module="bench.peers.warren",
+        arguments=("def", "idempotent"),
+        package="warren",
+        setting="def handler on 8 threads, a key claimed and marked in SQLite for each message; prefetch 500",
+        publishes=False,
+        round_trips=False,
+        consume_share=0.3,
+        declares_itself=True,
+    ),
     Runner(
         name="librabbitmq",
         kind=Kind.LIMIT,
