@@ -20,7 +20,7 @@ MAX_DURATION: Final = 4_294_967.295
 """The longest TTL or expiry RabbitMQ accepts, in seconds: 2³² - 1 milliseconds, a little under 50 days."""
 
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_TEXT: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)")
+_TEXT: Final = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|s|m|h|d)")
 
 
 def parse_duration(value: Duration) -> float:
