@@ -105,7 +105,8 @@ def describe_note(note: Note) -> str:
         case ExternalUnbound(binding):
             return f"{describe_binding(binding)} is missing; the queue is external, ask its owner to bind it"
         case ExternalWithoutDeadLetter(queue, target):
-            return f"queue {queue!r} is external and does not dead-letter to {target!r}: what the broker drops there is lost"
+            what = f"queue {queue!r} is external and does not dead-letter to {target!r}"
+            return f"{what}: what the broker drops there is lost"
         case TypeDiffers(kind, name, on_broker, in_code):
             return f"{kind} {name!r} is external, and {on_broker} on the broker; the code says {in_code}"
         case _:
