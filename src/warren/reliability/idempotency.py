@@ -65,8 +65,16 @@ ClaimResult = Claim | InProgress | Done
 class IdempotencyStore(Protocol):
     """Where claims live. Calls are batched, thread-safe and raise `StoreUnavailable` when the store does not answer.
 
-    `lease` and `window` are in seconds. A done key is kept for `window`, then it is as if it had never been.
+    `lease` and `window` are in seconds. A done key is kept for `window`, then it is as if it had never been. Each call may
+    be repeated after `StoreUnavailable`, whether or not it took effect.
     """
+
+    def prepare(self) -> None:
+        """Connect, create what is missing and check the server's settings; other calls do so on first use.
+
+        Raises `ConfigurationError` where waiting cannot help: tables of a newer Warren, a server that evicts keys.
+        """
+        ...
 
     def claim_many(self, consumer: str, keys: Sequence[str], *, lease: float) -> list[ClaimResult]:
         """Claim each key, in order; of equal keys in one call the first wins and the others are in progress."""
@@ -77,7 +85,10 @@ class IdempotencyStore(Protocol):
         ...
 
     def done_many(self, claims: Sequence[Claim], *, window: float) -> list[bool]:
-        """Mark claims done, durably before returning; False where the fencing token is outdated."""
+        """Mark claims done, durably before returning; False where the fencing token is outdated.
+
+        A lease that ran out does no harm while nobody else has claimed the key.
+        """
         ...
 
     def release_many(self, claims: Sequence[Claim]) -> None:

@@ -1,0 +1,111 @@
+"""From a store URL to its store. Each driver is imported only for its own scheme.
+
+Not here: where the URL comes from (`app.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from warren.clock import Clock
+from warren.errors import ConfigurationError
+from warren.reliability.idempotency import IdempotencyStore
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+__all__ = ["open_store"]
+
+_FORMS: Final = (
+    "sqlite:///warren.db, postgresql+psycopg://user:password@host/database, redis://host:6379/0, rediss://host:6379/0 "
+    "or memory://"
+)
+
+
+def open_store(url: str, *, clock: Clock | None = None) -> IdempotencyStore:
+    """Return the store a URL names; it connects on first use, or by `prepare`.
+
+    Without a `clock` PostgreSQL and Redis go by their server's time, the others by the system's. Raises
+    `ConfigurationError` for a URL that cannot be used or a driver that is not installed; credentials never show in it.
+    """
+    scheme = url.partition(":")[0]
+    match scheme:
+        case "memory":
+            return _open_memory(clock)
+        case "sqlite":
+            return _open_sqlite(url, clock)
+        case "postgresql" | "postgresql+psycopg":
+            return _open_postgres(url, clock)
+        case "redis" | "rediss":
+            return _open_redis(url, clock)
+        case _:
+            raise ConfigurationError(f"the store URL does not start with a scheme that Warren knows; write {_FORMS}")
+
+
+def _open_memory(clock: Clock | None) -> IdempotencyStore:
+    from warren.reliability.stores.memory import MemoryStore
+
+    return MemoryStore(clock=clock)
+
+
+def _open_sqlite(url: str, clock: Clock | None) -> IdempotencyStore:
+    from warren.reliability.stores.sqlite import SqliteStore
+
+    parsed = _parse(url)
+    path = parsed.database
+    if not path or path == ":memory:" or parsed.host:
+        raise ConfigurationError(
+            "the store URL names no file; write sqlite:///warren.db, sqlite:////var/lib/app/warren.db, or memory://"
+        )
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"the store {path} cannot be opened: create the folder {folder}")
+    timeout = parsed.query.get("timeout")
+    if timeout is None:
+        return SqliteStore(path, clock=clock)
+    try:
+        return SqliteStore(path, clock=clock, timeout=float(str(timeout)))
+    except ValueError:
+        raise ConfigurationError("timeout= of the store URL is not a number of seconds") from None
+
+
+def _open_postgres(url: str, clock: Clock | None) -> IdempotencyStore:
+    parsed = _parse(url)
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            "the store is in PostgreSQL, and psycopg is not installed: pip install 'warren[postgres]'"
+        ) from error
+    from warren.reliability.stores.postgres import PostgresStore
+
+    return PostgresStore(parsed.set(drivername="postgresql+psycopg"), clock=clock)
+
+
+def _open_redis(url: str, clock: Clock | None) -> IdempotencyStore:
+    try:
+        import redis  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            "the store is in Redis, and the redis package is not installed: pip install 'warren[redis]'"
+        ) from error
+    from warren.reliability.stores.redis import RedisStore
+
+    try:
+        urlsplit(url).port  # noqa: B018 - raises where the port is no number
+        return RedisStore(url, clock=clock)
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"the store URL cannot be read; write {_FORMS}") from None
+
+
+def _parse(url: str) -> sqlalchemy.URL:
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return sqlalchemy.make_url(url)
+    except (ArgumentError, ValueError):
+        # Not chained: their texts may show the URL with its password.
+        raise ConfigurationError(f"the store URL cannot be read; write {_FORMS}") from None
