@@ -7,7 +7,7 @@ that a copy has to keep exactly.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -51,6 +51,7 @@ _u16: Final = struct.Struct(">H")
 _u32: Final = struct.Struct(">L")
 _u64: Final = struct.Struct(">Q")
 _long_field: Final = struct.Struct(">cq")
+_decimal_field: Final = struct.Struct(">cBi")
 
 # Property flags, most significant bit first (section 4.2.6.1).
 _CONTENT_TYPE: Final = 1 << 15
@@ -73,6 +74,8 @@ _CLUSTER_ID: Final = 1 << 2
 
 
 def _short_string(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r:.40} is not text, as names and most properties have to be")
     raw = text.encode("utf-8", "surrogateescape")
     if len(raw) > 255:
         raise ValueError(f"{text[:20]!r}… has {len(raw)} bytes; a short string holds 255")
@@ -85,6 +88,15 @@ _repeated: Final = lru_cache(maxsize=1024)(_short_string)
 
 def encode_properties(properties: Properties) -> bytes:
     """Write the flags and the property list; raises `ValueError` where a value does not fit its field."""
+    try:
+        return _property_list(properties)
+    except (struct.error, TypeError, OverflowError) as error:
+        raise ValueError(f"a property or header does not fit its field: {error}") from error
+    except RecursionError:
+        raise ValueError("the headers are nested too deep, or contain themselves") from None
+
+
+def _property_list(properties: Properties) -> bytes:  # noqa: C901 - one paragraph a property
     p = properties
     flags = 0
     parts: list[bytes] = []
@@ -166,10 +178,19 @@ _CODES: Final[dict[type, bytes]] = {
 }
 
 
+_PLAIN: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, bytes.__bytes__),
+)
+
+
 def _encode_value(value: Any) -> bytes:
     kind = type(value)
     if kind is str:
-        raw = value.encode()
+        # Bytes that were read as text they are not (a routing key in Latin-1) leave as they came.
+        raw: bytes = value.encode("utf-8", "surrogateescape")
         return b"S" + _u32.pack(len(raw)) + raw
     if kind is int:
         return _long_field.pack(b"l", value)
@@ -177,10 +198,11 @@ def _encode_value(value: Any) -> bytes:
         return b"t\x01" if value else b"t\x00"
     if value is None:
         return b"V"
-    if kind in _SIZED:
-        return _SIZED[kind].pack(_CODES[kind], value)
+    sized = _SIZED.get(kind)
+    if sized is not None:
+        return sized.pack(_CODES[kind], value)
     if kind is bytes:
-        return b"x" + _u32.pack(len(value)) + value
+        return b"x" + _u32.pack(len(value)) + bytes(value)
     if kind is bytearray:
         return b"S" + _u32.pack(len(value)) + bytes(value)
     return _encode_rare(value)
@@ -190,19 +212,34 @@ def _encode_rare(value: Any) -> bytes:
     if isinstance(value, Timestamp):
         return b"T" + _u64.pack(value)
     if isinstance(value, datetime):
-        return b"T" + _u64.pack(int(value.timestamp()))
+        return b"T" + _u64.pack(_epoch_seconds(value))
     if isinstance(value, Mapping):
         return b"F" + encode_table(value)
     if isinstance(value, (list, tuple)):
         items = b"".join(map(_encode_value, value))
         return b"A" + _u32.pack(len(items)) + items
     if isinstance(value, Decimal):
-        sign, digits, exponent = value.as_tuple()
-        if not isinstance(exponent, int) or not -255 <= exponent <= 0:
-            raise ValueError(f"the decimal {value} does not fit an AMQP decimal (0 to 255 decimal places)")
-        unscaled = int("".join(map(str, digits)))
-        return struct.pack(">cBi", b"D", -exponent, -unscaled if sign else unscaled)
+        return _encode_decimal(value)
+    for base, plain in _PLAIN:  # the members of enums, and other subclasses
+        if isinstance(value, base):
+            return _encode_value(plain(value))
     raise ValueError(f"a header cannot hold {type(value).__name__}; use text, numbers, booleans, lists or mappings")
+
+
+def _epoch_seconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {moment} in a header has no time zone; write datetime(…, tzinfo=UTC)")
+    return int(moment.timestamp())
+
+
+def _encode_decimal(value: Decimal) -> bytes:
+    sign, digits, exponent = value.as_tuple()
+    if isinstance(exponent, int) and 0 < exponent < 10:
+        digits, exponent = digits + (0,) * exponent, 0
+    if not isinstance(exponent, int) or not -255 <= exponent <= 0:
+        raise ValueError(f"{value} does not fit an AMQP decimal: 32 bits, and 0 to 255 decimal places")
+    unscaled = int("".join(map(str, digits)))
+    return _decimal_field.pack(b"D", -exponent, -unscaled if sign else unscaled)
 
 
 @lru_cache(maxsize=1024)
@@ -215,7 +252,10 @@ def _publish_frame(channel: int, exchange: str, routing_key: str) -> bytes:
 def encode_publish(
     *, channel: int, exchange: str, routing_key: str, properties: bytes, body: bytes, frame_max: int
 ) -> bytes:
-    """Write one mandatory `basic.publish` with its header and body frames; `properties` comes from `encode_properties`."""
+    """Write one mandatory `basic.publish` with its header and body frames.
+
+    `properties` comes from `encode_properties`. Raises `ValueError` where a name is too long.
+    """
     size = len(body)
     parts = [
         _publish_frame(channel, exchange, routing_key),
@@ -251,6 +291,8 @@ def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one p
     try:
         (flags,) = _u16.unpack_from(data, at)
         at += 2
+        if flags & 0b11:
+            raise ValueError("malformed message properties: more than the fourteen there are")
         content_type = content_encoding = correlation_id = reply_to = expiration = None
         message_id = kind = user_id = app_id = cluster_id = None
         delivery_mode = priority = timestamp = None
@@ -305,8 +347,13 @@ def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one p
         if flags & _CLUSTER_ID:
             end = at + 1 + data[at]
             cluster_id = _interned(data[at + 1 : end])
-    except (IndexError, struct.error, OverflowError) as error:
+            at = end
+    except (IndexError, struct.error) as error:
         raise ValueError(f"malformed message properties: {error}") from error
+    except RecursionError:
+        raise ValueError("malformed message properties: tables nested without end") from None
+    if at > len(data):
+        raise ValueError("malformed message properties: the last is longer than its frame")
     return Properties(
         content_type,
         content_encoding,
@@ -346,6 +393,8 @@ def _decode_table(data: bytes, at: int) -> tuple[dict[str, FieldValue], int]:
             at = value_at + 9
         else:
             table[name], at = _decode_value(code, data, value_at + 1)
+    if at != end:
+        raise ValueError("malformed message properties: a field is longer than its table")
     return table, at
 
 
@@ -353,10 +402,12 @@ _READERS: Final[dict[int, tuple[struct.Struct, Any]]] = {
     ord("b"): (struct.Struct(">b"), Int8),
     ord("B"): (struct.Struct(">B"), UInt8),
     ord("s"): (struct.Struct(">h"), Int16),
+    ord("U"): (struct.Struct(">h"), Int16),  # as the specification has it; RabbitMQ writes "s"
     ord("u"): (struct.Struct(">H"), UInt16),
     ord("I"): (struct.Struct(">i"), Int32),
     ord("i"): (struct.Struct(">I"), UInt32),
     ord("l"): (struct.Struct(">q"), int),
+    ord("L"): (struct.Struct(">q"), int),  # py-amqp writes it; RabbitMQ too passes it on as "l"
     ord("f"): (struct.Struct(">f"), Float32),
     ord("d"): (struct.Struct(">d"), float),
     ord("t"): (struct.Struct(">?"), bool),
@@ -398,7 +449,7 @@ def _decode_rare(code: int, data: bytes, at: int) -> tuple[FieldValue, int]:
             return _decode_array(data, at)
         case "D":
             places, unscaled = struct.unpack_from(">Bi", data, at)
-            return Decimal(unscaled).scaleb(-places), at + 5
+            return Decimal(f"{unscaled}e-{places}"), at + 5  # exact, whatever the thread's decimal context
         case other:
             raise ValueError(f"unknown field type {other!r} in message headers")
 
@@ -418,4 +469,6 @@ def _decode_array(data: bytes, at: int) -> tuple[list[FieldValue], int]:
     while at < end:
         item, at = _decode_value(data[at], data, at + 1)
         items.append(item)
+    if at != end:
+        raise ValueError("malformed message properties: an item is longer than its array")
     return items, at
