@@ -72,9 +72,7 @@ def decimals() -> st.SearchStrategy[Decimal]:
 
 
 def moments() -> st.SearchStrategy[datetime]:
-    return st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)).map(
-        lambda moment: moment.replace(microsecond=0)
-    )
+    return st.integers(0, 253_402_300_799).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
 
 # Short strings may hold any bytes; those that are not UTF-8 are read as surrogates.
@@ -286,7 +284,7 @@ def endless() -> dict[str, Any]:
     ids=lambda unwritable: repr(unwritable)[:60],
 )
 def test_what_fits_no_field_is_refused_as_a_value_error(unwritable: Properties) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         encode_properties(unwritable)
 
 
