@@ -38,7 +38,7 @@ bench: $(BENCH_VENV)/.peers ## Measure Warren beside librabbitmq and other libra
 	@$(BENCH_VENV)/bin/python -m bench.run $(BENCH_ARGS)
 
 docs: $(VENV)/.docs ## Build the documentation into site/
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 services: $(VENV)/.dev ## Find or install the servers that tests need
 	@$(SERVICES) || true

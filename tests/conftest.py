@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from tests.services.places import RELEASES, ServiceMissing
 from tests.services.postgres_server import PostgresServer
@@ -26,6 +27,10 @@ from warren.errors import ConfigurationError
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
 BROKERS = ("rabbitmq-3.10", "rabbitmq-4.0")
+
+# No test times itself: on a busy machine an example may take long.
+settings.register_profile("warren", deadline=None)
+settings.load_profile("warren")
 
 _MISSING = "a server is missing: "
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from tests.services.places import ServiceMissing, postgres_binaries
 from tests.services.server import Server, existing_user, unprivileged
-from warren.integrations.rabbitmq_node import free_port
+from warren.integrations.loopback_ports import free_port
 
 # The server refuses to run as root.
 _USERS = ("postgres", "nobody")

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from tests.services.places import redis_server
 from tests.services.server import Server
-from warren.integrations.rabbitmq_node import free_port
+from warren.integrations.loopback_ports import free_port
 
 
 class RedisService:

@@ -1,6 +1,7 @@
 """A private RabbitMQ node: a process its owner starts, kills, restarts and stops, on loopback ports of its own.
 
-Not here: finding RabbitMQ (rabbitmq_installation.py), or anything about a broker that was already running.
+Not here: finding RabbitMQ (rabbitmq_installation.py), what it is told (rabbitmq_settings.py), or a broker that was already
+running.
 
 Nothing is shared with another node on the machine: the node has its own data folder, cookie, plugins file, logs and
 epmd. The data survives `kill` and `restart`; a later node on the same folder carries on with it.
@@ -10,9 +11,7 @@ from __future__ import annotations
 
 import base64
 import os
-import random
 import re
-import secrets
 import signal
 import socket
 import subprocess
@@ -24,12 +23,13 @@ from pathlib import Path
 from types import TracebackType
 
 from warren.errors import BrokerUnavailable
+from warren.integrations.loopback_ports import is_free
 from warren.integrations.node_keeper import keeper_command
 from warren.integrations.rabbitmq_installation import Installation, find_installation
+from warren.integrations.rabbitmq_settings import NODE_NAME, NodePorts, NodeSettings
 
 __all__ = ["RabbitmqNode"]
 
-_NAME = "warren@localhost"  # Names are unique per epmd, and each node has its own; quorum queues store the name.
 _POLL = 0.05
 _LOG_LINES = 25
 _FAILURE = re.compile(r"\[error\]|BOOT FAILED|[Ee]rror:|: not found")
@@ -39,8 +39,9 @@ class RabbitmqNode:
     """A RabbitMQ node of one's own, listening on 127.0.0.1 only.
 
     `root` is a folder with a Debian system to run from with chroot (default: this machine's RabbitMQ). Ports are
-    chosen when they are not given, and kept for the life of the object. `config` adds or replaces lines of
-    rabbitmq.conf. `statistics_interval` is in seconds. The login is guest/guest.
+    chosen when they are not given, and kept for the life of the object. `files` are written into the data folder;
+    `config` adds or replaces lines of rabbitmq.conf, where `{data}` stands for that folder. `statistics_interval` is in
+    seconds. The login is guest/guest.
     """
 
     def __init__(
@@ -51,19 +52,24 @@ class RabbitmqNode:
         port: int | None = None,
         management_port: int | None = None,
         config: Mapping[str, str] | None = None,
+        files: Mapping[str, bytes] | None = None,
         statistics_interval: float = 5.0,
         schedulers: int = 2,
         start_timeout: float = 60.0,
     ) -> None:
         self.installation: Installation = find_installation(root)
         self.data_dir = data_dir.resolve()
-        self.port = port or free_port()
-        self.management_port = management_port or free_port()
-        self._epmd_port = free_port()
-        self._dist_port = free_port()
-        self._config = dict(config or {})
-        self._statistics_interval = statistics_interval
-        self._schedulers = schedulers
+        ports = NodePorts.choose(amqp=port, management=management_port)
+        self.port = ports.amqp
+        self.management_port = ports.management
+        self._settings = NodeSettings(
+            ports=ports,
+            home=self.installation.inside(self.data_dir),
+            config=dict(config or {}),
+            files=dict(files or {}),
+            statistics_interval=statistics_interval,
+            schedulers=schedulers,
+        )
         self._start_timeout = start_timeout
         self._keeper: subprocess.Popen[bytes] | None = None
         # Set only while the node runs.
@@ -112,17 +118,17 @@ class RabbitmqNode:
     def start(self) -> None:
         """Start the node; return once AMQP and the management API answer.
 
-        Raises BrokerUnavailable, with the end of the node's log, when it ends early or does not answer in time.
+        Raises BrokerUnavailable, with what the node logged, when it ends early or does not answer in time.
         """
         if self.is_running:
             return
         self._check_ports()
-        self._write_files()
+        self._settings.write(self.data_dir)
         self._pid_file.unlink(missing_ok=True)
         with self._startup_log.open("wb") as output:
             self._keeper = subprocess.Popen(  # The session of its own keeps a terminal's Ctrl-C to the owner.
                 self._keeper_command(),
-                env=self._environment(),
+                env=self._settings.environment(),
                 cwd=self.data_dir,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -150,10 +156,10 @@ class RabbitmqNode:
 
     def rabbitmqctl(self, *arguments: str, timeout: float = 60.0) -> str:
         """Run rabbitmqctl on this node and return what it prints. Raises BrokerUnavailable when it fails."""
-        command = self._command(str(self.installation.scripts / "rabbitmqctl"), "-n", _NAME, *arguments)
+        command = self._command(str(self.installation.scripts / "rabbitmqctl"), "-n", NODE_NAME, *arguments)
         try:
             done = subprocess.run(
-                command, env=self._environment(), capture_output=True, text=True, timeout=timeout, check=False
+                command, env=self._settings.environment(), capture_output=True, text=True, timeout=timeout, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise BrokerUnavailable(f"rabbitmqctl {arguments[0]} took more than {timeout:g} s") from error
@@ -168,7 +174,7 @@ class RabbitmqNode:
     # -- processes ------------------------------------------------------------------------
 
     def _keeper_command(self) -> list[str]:
-        epmd = self._command("epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port))
+        epmd = self._command("epmd", "-address", "127.0.0.1", "-port", str(self._settings.ports.epmd))
         server = self._command(str(self.installation.scripts / "rabbitmq-server"))
         return keeper_command(self._pid_file, server, epmd)
 
@@ -193,8 +199,8 @@ class RabbitmqNode:
 
     def _check_ports(self) -> None:
         # Looked at first: on a taken port it would be another server that answers.
-        for port in (self.port, self.management_port, self._epmd_port, self._dist_port):
-            if not _is_free(port):
+        for port in self._settings.ports:
+            if not is_free(port):
                 raise BrokerUnavailable(
                     f"RabbitMQ cannot start: another process listens on port {port}; choose another"
                 )
@@ -237,7 +243,7 @@ class RabbitmqNode:
         except (urllib.error.URLError, OSError):
             return False
 
-    # -- files and settings ---------------------------------------------------------------
+    # -- files ----------------------------------------------------------------------------
 
     @property
     def _pid_file(self) -> Path:
@@ -251,78 +257,6 @@ class RabbitmqNode:
     def _log(self) -> Path:
         return self.data_dir / "log" / "rabbit.log"
 
-    def _write_files(self) -> None:
-        (self.data_dir / "log").mkdir(parents=True, exist_ok=True)
-        (self.data_dir / "enabled_plugins").write_text("[rabbitmq_management].\n")
-        (self.data_dir / "advanced.config").write_text("[].\n")
-        (self.data_dir / "env.conf").write_text("")
-        (self.data_dir / "rabbitmq.conf").write_text("".join(f"{key} = {value}\n" for key, value in self._settings()))
-        cookie = self.data_dir / ".erlang.cookie"
-        if not cookie.exists():
-            cookie.touch(mode=0o600)
-            cookie.write_text(secrets.token_hex(20))
-            cookie.chmod(0o400)
-
-    def _settings(self) -> list[tuple[str, str]]:
-        defaults = {
-            "listeners.tcp.local": f"127.0.0.1:{self.port}",
-            "management.tcp.ip": "127.0.0.1",
-            "management.tcp.port": str(self.management_port),
-            "collect_statistics_interval": str(int(self._statistics_interval * 1000)),
-            "vm_memory_high_watermark.absolute": "2GB",
-            "disk_free_limit.absolute": "100MB",
-            "log.file.level": "info",
-        }
-        return list({**defaults, **self._config}.items())
-
-    def _environment(self) -> dict[str, str]:
-        home = self.installation.inside(self.data_dir)
-        idle = "+sbwt none +sbwtdcpu none +sbwtdio none"  # Schedulers that spin while idle starve a small machine.
-        return {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "ERL_EPMD_PORT": str(self._epmd_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_CRASH_DUMP_SECONDS": "0",
-            "RABBITMQ_ALLOW_INPUT": "1",  # Makes the script exec the server: its pid is the one the keeper knows.
-            "RABBITMQ_NODENAME": _NAME,
-            "RABBITMQ_DIST_PORT": str(self._dist_port),
-            "RABBITMQ_CONF_ENV_FILE": str(home / "env.conf"),
-            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "advanced.config"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
-            "RABBITMQ_MNESIA_BASE": str(home / "data"),
-            "RABBITMQ_LOG_BASE": str(home / "log"),
-            "RABBITMQ_LOGS": str(home / "log" / "rabbit.log"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput +S {self._schedulers}:{self._schedulers} {idle} "
-            "-kernel inet_dist_use_interface {127,0,0,1}",
-        }
-
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(errors="replace").splitlines() if path.exists() else []
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on, below the range the kernel gives to outgoing connections.
-
-    A port of that range could be taken by a reconnecting client while the node is down: even by the client's own
-    attempt to reach it, which then connects to itself.
-    """
-    first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    last = first_outgoing - 1 if first_outgoing > 12_000 else 65_535
-    while True:
-        port = random.randint(10_000, last)
-        if _is_free(port):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
