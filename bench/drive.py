@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from itertools import cycle, islice
 from statistics import quantiles
+from typing import TypeVar
 
 from bench.job import Job
 from bench.order import Order, make_order
 
-__all__ = ["WARM_UP", "AsyncSender", "Sender", "Stopwatch", "drive_async", "drive_serial", "report_latencies"]
+__all__ = ["WARM_UP", "AsyncSender", "Sender", "Stopwatch", "built", "drive_async", "drive_serial", "report_latencies"]
 
 Sender = Callable[[Order], object]
 AsyncSender = Callable[[Order], Awaitable[object]]
 
 WARM_UP = 100
+
+T = TypeVar("T")
 
 
 class Stopwatch:
@@ -38,6 +42,14 @@ class Stopwatch:
             seconds=(time.monotonic_ns() - self.started_ns) / 1e9,
             cpu_seconds=time.process_time() - self._cpu,
         )
+
+
+def built(make: Callable[[int], T], messages: int) -> Iterator[T]:
+    """Give that many messages, of a thousand built beforehand: building them is the application's work.
+
+    Each is encoded every time it is published, as if it were new.
+    """
+    return islice(cycle([make(number) for number in range(1_000)]), messages)
 
 
 def report_latencies(job: Job, taken: list[float]) -> None:
@@ -60,9 +72,10 @@ def drive_serial(job: Job, connect: Callable[[Job], AbstractContextManager[Sende
             case "produce" if job.rate:
                 _produce(job, send)
             case _:
+                orders = built(make_order, job.messages)
                 watch = Stopwatch()
-                for number in range(job.messages):
-                    send(make_order(number))
+                for order in orders:
+                    send(order)
                 watch.report(job)
 
 
@@ -96,27 +109,26 @@ def drive_async(job: Job, connect: Callable[[Job], AbstractAsyncContextManager[A
 
 async def _drive(job: Job, connect: Callable[[Job], AbstractAsyncContextManager[AsyncSender]]) -> None:
     async with connect(job) as send:
-        await _flood(send, WARM_UP, job.in_flight)
+        await _flood(send, built(make_order, WARM_UP), job.in_flight)
         match job.mode:
             case "roundtrip":
                 report_latencies(job, [await _timed_async(send, number) for number in range(job.messages)])
             case "produce" if job.rate:
                 await _produce_async(job, send)
             case _:
+                orders = built(make_order, job.messages)
                 watch = Stopwatch()
-                await _flood(send, job.messages, job.in_flight)
+                await _flood(send, orders, job.in_flight)
                 watch.report(job)
 
 
-async def _flood(send: AsyncSender, messages: int, in_flight: int) -> None:
+async def _flood(send: AsyncSender, orders: Iterator[Order], in_flight: int) -> None:
     # A sliding window, which is kinder to a library than waiting for each batch of a thousand to end.
-    numbers = iter(range(messages))
-
     async def one_after_the_other() -> None:
-        for number in numbers:
-            await send(make_order(number))
+        for order in orders:
+            await send(order)
 
-    await asyncio.gather(*(one_after_the_other() for _ in range(min(in_flight, messages))))
+    await asyncio.gather(*(one_after_the_other() for _ in range(in_flight)))
 
 
 async def _timed_async(send: AsyncSender, number: int) -> float:

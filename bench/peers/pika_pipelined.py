@@ -17,7 +17,7 @@ from pika.channel import Channel
 from pika.frame import Method
 from pika.spec import Basic, BasicProperties
 
-from bench.drive import WARM_UP, Stopwatch
+from bench.drive import WARM_UP, Stopwatch, built
 from bench.job import Job
 from bench.order import Order, make_order
 from bench.tally import Tally
@@ -61,6 +61,7 @@ class Publishing:
         self._sent = 0
         self._confirmed = 0
         self._unconfirmed: set[int] = set()
+        self._orders = built(make_order, job.messages + WARM_UP)
         self._watch: Stopwatch | None = None  # Set once the warm-up is confirmed.
 
     def start(self, channel: Channel) -> None:
@@ -74,7 +75,7 @@ class Publishing:
 
     def _send(self) -> None:
         while self._sent < self._until and len(self._unconfirmed) < self._job.in_flight:
-            body = make_order(self._sent).model_dump_json().encode()
+            body = next(self._orders).model_dump_json().encode()
             self._channel.basic_publish("", self._job.queue, body, _PROPERTIES, mandatory=True)
             self._sent += 1
             self._unconfirmed.add(self._sent)

