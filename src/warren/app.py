@@ -205,6 +205,13 @@ class Warren:
         """Return a pipelined publisher for an event loop: `async with app.async_publisher() as publisher:`."""
         return AsyncPublisher(self._core(window, timeout))
 
+    def connect(self, *, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Open the publishing connection now, rather than with the first publish.
+
+        Raises `BrokerRefused`, or `BrokerUnavailable` after `timeout` seconds.
+        """
+        self._connection().wait_open(timeout)
+
     def _publisher(self) -> Publisher:
         publisher = self._default_publisher
         if publisher is None or self._link is None or not self._link.is_own:

@@ -154,14 +154,14 @@ class Supervisor:
                 place.tries, place.start_at = tries, time.monotonic() + delay
                 self._bus.emit(events.WorkerExited(pid, exit_.code, exit_.reason, delay))
             case GiveUp():
-                self._shut_down()
+                self._shut_down(announce=False)
                 raise ConfigurationError(exit_.reason)
             case _:
                 assert_never(verdict)
 
     # -- stopping ---------------------------------------------------------------------------
 
-    def _shut_down(self) -> int:
+    def _shut_down(self, *, announce: bool = True) -> int:
         """Stop all children; return the worst of how they ended, or 128 and the number of a second signal."""
         worst = ExitCode.OK
         deadline = time.monotonic() + MARGIN + max((child.grace for child in self._children()), default=0.0)
@@ -171,7 +171,7 @@ class Supervisor:
             self._listen()
             for place in self._places:
                 exit_ = self._reap(place)
-                if exit_ is not None and not self._tell_end(*exit_):
+                if exit_ is not None and announce and not self._tell_end(*exit_):
                     worst = ExitCode.UNFINISHED
         if self._kill():
             worst = ExitCode.UNFINISHED

@@ -1,0 +1,140 @@
+"""`warren run`: an application's consumers in supervised worker processes.
+
+Not here: supervision (`worker/supervisor.py`), a worker's life (`worker/worker.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import click
+
+from warren.cli.failure import Debug, exit_code, line_of, tell
+from warren.cli.logs import LEVELS, configure_logs
+from warren.cli.options import SECONDS, application
+from warren.worker.health import LOOPBACK
+
+__all__ = ["run"]
+
+_log: Final = logging.getLogger("warren.supervisor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """What was asked for. None leaves a setting to the application."""
+
+    target: str
+    processes: int
+    no_apply: bool
+    health_port: int | None
+    health_host: str
+    grace: float | None
+    consumer_timeout: float | None
+    log_level: str
+    log_format: str
+
+
+@click.command(short_help="Consume with an application's consumers.")
+@application
+@click.option(
+    "--processes", type=click.IntRange(1, 512), default=1, show_default=True, help="How many worker processes."
+)
+@click.option("--no-apply", is_flag=True, help="Only verify the topology; create nothing on the broker.")
+@click.option(
+    "--health-port", type=click.IntRange(0, 65_535), help="Serve /livez and /readyz on this port (0: any free one)."
+)
+@click.option("--health-host", default=LOOPBACK, show_default=True, help="The address to serve them on.")
+@click.option("--grace", type=SECONDS, help="What handlers in flight get to finish on SIGTERM (default: 30 s).")
+@click.option(
+    "--consumer-timeout",
+    type=SECONDS,
+    help="The broker's consumer_timeout, which time limits must stay below (default: 30 minutes).",
+)
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="What is logged.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How it is logged."
+)
+@click.option("--supervised-by", type=int, hidden=True)
+@click.pass_obj
+def run(debug: Debug, /, supervised_by: int | None, **chosen: Any) -> int:
+    """Consume with the consumers of MODULE:APP until SIGTERM or Ctrl-C.
+
+    Workers create what is missing on the broker, then consume. One that is killed or crashes is replaced, after a
+    back-off where that repeats. On SIGTERM or Ctrl-C handlers in flight may finish; a second one ends at once. Either
+    way nothing is lost: what is unacknowledged is redelivered.
+    """
+    options = _Options(**chosen)
+    if supervised_by is not None:
+        return _work(options, supervised_by, debug)
+    return _supervise(options, debug)
+
+
+# -- the parent ------------------------------------------------------------------------------
+
+
+def _supervise(options: _Options, debug: Debug) -> int:
+    from warren.observability.events import EventBus
+    from warren.worker.health import HealthServer
+    from warren.worker.supervisor import Supervisor
+
+    bus = EventBus()
+    configure_logs(bus, level=options.log_level, form=options.log_format)
+    supervisor = Supervisor(_child_command(options, debug), processes=options.processes, bus=bus)
+    if options.health_port is None:
+        return supervisor.run()
+    server = HealthServer(options.health_port, supervisor.health, host=options.health_host)
+    _log.info("health at http://%s:%d/livez and /readyz", options.health_host, server.port)
+    try:
+        return supervisor.run()
+    finally:
+        server.close()
+
+
+def _child_command(options: _Options, debug: Debug) -> list[str]:
+    """Return the command of a child, but for the number of its socket."""
+    command = [sys.executable, "-m", "warren", *(["--debug"] if debug.on else []), "run", options.target]
+    command += ["--log-level", options.log_level, "--log-format", options.log_format]
+    if options.no_apply:
+        command.append("--no-apply")
+    if options.grace is not None:
+        command += ["--grace", str(options.grace)]
+    if options.consumer_timeout is not None:
+        command += ["--consumer-timeout", str(options.consumer_timeout)]
+    return [*command, "--supervised-by"]
+
+
+# -- a child -----------------------------------------------------------------------------------
+
+
+def _work(options: _Options, descriptor: int, debug: Debug) -> int:
+    """Be a worker process. Its errors are the supervisor's to tell."""
+    from warren.worker.supervised import SupervisorLink
+
+    link = SupervisorLink(descriptor)
+    try:
+        code: int = _consume(options, link)
+    except Exception as error:
+        if debug.on:
+            tell(error, debug)
+        link.failed(line_of(error))
+        code = exit_code(error)
+    link.ended(code)
+    return code
+
+
+def _consume(options: _Options, link: Any) -> int:
+    from warren.cli.loading import load
+
+    app = load(options.target).app
+    configure_logs(app.events, level=options.log_level, form=options.log_format)
+    settings = replace(app.settings, apply_topology=app.settings.apply_topology and not options.no_apply)
+    if options.grace is not None:
+        settings = replace(settings, grace=options.grace)
+    if options.consumer_timeout is not None:
+        settings = replace(settings, consumer_timeout=options.consumer_timeout)
+    worker = app.worker(settings)
+    link.began(worker, grace=settings.grace)
+    return worker.run()
