@@ -146,53 +146,48 @@ def _plain(whole: Any) -> dict[str, Any]:
 
 def _show(whole: Any) -> None:
     """Draw three tables."""
+    plain = _plain(whole)
+    _draw(
+        ("Exchanges", "type", "declared with"),
+        [(one["name"], one["type"], _declared(one)) for one in plain["exchanges"]],
+    )
+    _draw(
+        ("Queues", "type", "declared with"),
+        [(one["name"], one["type"], _declared(one)) for one in plain["queues"]],
+    )
+    _draw(
+        ("Bindings of exchange", "lead to", "for"),
+        [
+            (
+                one["source"],
+                f"{one['destination_kind']} {one['destination']}",
+                _lines(one["arguments"]) or one["routing_key"],
+            )
+            for one in plain["bindings"]
+        ],
+    )
+
+
+def _draw(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    plain = _plain(whole)
-    console = Console()
-
-    def draw(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*row)
-        if table.row_count:
-            console.print(table, markup=False)
-
-    draw(
-        "Exchanges",
-        ("name", "type", "declared with"),
-        ((e["name"], e["type"], _declared(e, durable=True)) for e in plain["exchanges"]),
-    )
-    draw(
-        "Queues",
-        ("name", "type", "declared with"),
-        ((q["name"], q["type"], _declared(q, durable=True)) for q in plain["queues"]),
-    )
-    draw(
-        "Bindings",
-        ("from exchange", "to", "for"),
-        (
-            (
-                b["source"],
-                f"{b['destination_kind']} {b['destination']}",
-                _arguments(b["arguments"]) if b["arguments"] else b["routing_key"],
-            )
-            for b in plain["bindings"]
-        ),
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if rows:
+        Console(markup=False, highlight=False).print(table)
 
 
 def _declared(told: dict[str, Any]) -> str:
     words = [] if told["durable"] else ["transient"]
     words += [name for name in ("auto_delete", "internal", "external") if told.get(name)]
-    return "\n".join([*words, *([_arguments(told["arguments"])] if told["arguments"] else [])])
+    return "\n".join([*words, _lines(told["arguments"])]).strip()
 
 
-def _arguments(arguments: dict[str, Any]) -> str:
-    return "\n".join(
-        f"{name}={json.dumps(value, default=str)}" for name, value in arguments.items() if name != "x-queue-type"
-    )
+def _lines(arguments: dict[str, Any]) -> str:
+    arguments = {name: value for name, value in arguments.items() if name != "x-queue-type"}
+    return "\n".join(f"{name}={json.dumps(value, default=str)}" for name, value in arguments.items())
