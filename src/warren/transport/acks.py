@@ -2,9 +2,9 @@
 
 Not here: deciding that a delivery is settled (`worker/settle.py`).
 
-Theory of operation. A channel's delivery tags count from 1 without gaps. `floor` is the highest tag below which
-everything is acknowledged. Settled tags right above the floor form a gap-free run: one ack with `multiple` covers it.
-Settled tags beyond a gap are acknowledged one by one, so that a slow delivery never holds up the credit of others.
+Theory of operation. A channel's delivery tags count from 1 without gaps. Below the first open tag everything is
+settled: one ack with `multiple` covers what is not acknowledged yet. What is settled beyond an open tag is acknowledged
+one by one, so that a slow delivery never holds up the credit of others.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ __all__ = ["AckLedger"]
 
 
 class AckLedger:
-    """Delivered, settled and acknowledged tags of one channel."""
+    """Delivered and settled tags of one channel. Holds no more of them than the channel's prefetch."""
 
-    __slots__ = ("_acked", "_delivered", "_floor", "_settled")
+    __slots__ = ("_delivered", "_open", "_settled")
 
     def __init__(self) -> None:
-        self._floor = 0
         self._delivered = 0
-        self._settled: set[int] = set()  # settled, not yet acknowledged
-        self._acked: set[int] = set()  # acknowledged one by one, above the floor
+        self._open: dict[int, None] = {}  # delivered and not settled; a dict, because it keeps their order
+        self._settled: list[int] = []  # settled, not yet acknowledged
 
     def __repr__(self) -> str:
         return f"<AckLedger {self.unacked} unacked of {self._delivered}>"
@@ -29,37 +28,28 @@ class AckLedger:
     @property
     def unacked(self) -> int:
         """How many delivered tags have not been acknowledged."""
-        return self._delivered - self._floor - len(self._acked)
+        return len(self._open) + len(self._settled)
 
     def delivered(self, tag: int) -> None:
         """Note the highest tag delivered."""
+        self._open.update(dict.fromkeys(range(self._delivered + 1, tag + 1)))
         self._delivered = tag
 
     def settle(self, tag: int) -> None:
         """Note that a delivery may be acknowledged. Raises `ValueError` for a tag never delivered or settled before."""
-        if not self._floor < tag <= self._delivered or tag in self._settled or tag in self._acked:
+        if tag not in self._open:
             raise ValueError(f"delivery tag {tag} was settled before, or never delivered")
-        self._settled.add(tag)
+        del self._open[tag]
+        self._settled.append(tag)
 
     def flush(self) -> list[tuple[int, bool]]:
         """Return the acks to send now, as (tag, multiple)."""
-        acks: list[tuple[int, bool]] = []
-        tag, last_settled, run = self._floor + 1, 0, 0
-        while True:
-            if tag in self._settled:
-                self._settled.discard(tag)
-                last_settled, run = tag, run + 1
-            elif tag in self._acked:
-                self._acked.discard(tag)
-            else:
-                break
-            tag += 1
-        self._floor = tag - 1
-        if run:
-            # The ack names a tag that is itself still open: the broker refuses one it has already forgotten.
-            acks.append((last_settled, run > 1))
-        for other in sorted(self._settled):
-            acks.append((other, False))
-        self._acked |= self._settled
+        if not self._settled:
+            return []
+        first_open = next(iter(self._open), self._delivered + 1)
+        run = [tag for tag in self._settled if tag < first_open]
+        beyond = sorted(tag for tag in self._settled if tag > first_open)
         self._settled.clear()
-        return acks
+        # The ack names the highest of the run: a tag acknowledged before would be refused as unknown.
+        acks = [(max(run), len(run) > 1)] if run else []
+        return acks + [(tag, False) for tag in beyond]

@@ -9,7 +9,7 @@ returned publish of that message. A returned publish is acked afterwards: only t
 
     open --return--> returned --ack--> Returned
     open --ack--> Confirmed        open --nack--> Nacked
-    open --deadline--> Indeterminate (its tag is forgotten; a late answer is ignored)
+    open --deadline--> Indeterminate (a late answer settles nothing; its tag is known until then, for a late return)
     open --channel lost with the connection--> open, under a new tag of the next channel
     open --channel closed by the broker--> Indeterminate, or Returned for the publish the broker names
 """
@@ -79,11 +79,12 @@ E = TypeVar("E")
 class Ledger(Generic[E]):
     """Open publishes of one channel, in the order of their tags."""
 
-    __slots__ = ("_next_tag", "_open", "_returned")
+    __slots__ = ("_late", "_next_tag", "_open", "_returned")
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[E, str]] = {}
-        self._returned: dict[int, str] = {}
+        self._open: dict[int, tuple[E, str]] = {}  # by tag: entry and message id; in the order of the tags
+        self._late: dict[int, str] = {}  # by tag: message ids of what was forgotten and not answered since
+        self._returned: dict[int, str] = {}  # by tag: reasons of what was returned and not acked since
         self._next_tag = 1
 
     def __len__(self) -> int:
@@ -101,39 +102,33 @@ class Ledger(Generic[E]):
 
     def ack(self, tag: int, *, multiple: bool) -> list[tuple[E, Outcome]]:
         """Settle by a broker's `basic.ack`."""
-        if not multiple:
-            found = self._open.pop(tag, None)
-            if found is None:
-                return []
-            if not self._returned:
-                return [(found[0], CONFIRMED)]
-            return [(found[0], self._acked(tag))]
-        entries = self._take_up_to(tag)
+        taken = self._take(tag, multiple=multiple)
         if not self._returned:
-            return [(entry, CONFIRMED) for _, entry in entries]
-        return [(entry, self._acked(each)) for each, entry in entries]
+            return [(entry, CONFIRMED) for _, entry in taken]
+        returned = self._take_returned(tag, multiple=multiple)
+        return [(entry, Returned(returned[each]) if each in returned else CONFIRMED) for each, entry in taken]
 
     def nack(self, tag: int, *, multiple: bool, reason: str) -> list[tuple[E, Outcome]]:
         """Settle by a broker's `basic.nack`."""
         outcome = Nacked(reason)
-        if multiple:
-            return [(entry, outcome) for _, entry in self._take_up_to(tag)]
-        found = self._open.pop(tag, None)
-        return [] if found is None else [(found[0], outcome)]
+        self._take_returned(tag, multiple=multiple)
+        return [(entry, outcome) for _, entry in self._take(tag, multiple=multiple)]
 
     def returned(self, message_id: str, reason: str) -> None:
         """Note a `basic.return`; the publish is settled by the ack that follows."""
-        for tag, (_, open_id) in self._open.items():
-            if open_id == message_id and tag not in self._returned:
-                self._returned[tag] = reason
-                return
+        known, returned = self._open, self._returned
+        oldest = next((tag for tag, (_, each) in known.items() if each == message_id and tag not in returned), None)
+        if self._late:
+            late = [tag for tag, each in self._late.items() if each == message_id and tag not in returned]
+            oldest = min(late if oldest is None else (oldest, *late), default=None)
+        if oldest is not None:
+            returned[oldest] = reason
 
     def forget(self, entries: Iterable[E]) -> None:
-        """Drop entries whose deadline has passed; a late answer for them is ignored."""
+        """Drop entries whose deadline has passed."""
         gone = set(map(id, entries))
         for tag in [tag for tag, (entry, _) in self._open.items() if id(entry) in gone]:
-            del self._open[tag]
-            self._returned.pop(tag, None)
+            self._late[tag] = self._open.pop(tag)[1]
 
     def entries(self) -> list[E]:
         """Return the open entries, oldest first."""
@@ -143,12 +138,18 @@ class Ledger(Generic[E]):
         """Empty the ledger for a new channel, whose tags start from 1; return what was open, oldest first."""
         entries = self.entries()
         self._open.clear()
+        self._late.clear()
         self._returned.clear()
         self._next_tag = 1
         return entries
 
-    def _take_up_to(self, tag: int) -> list[tuple[int, E]]:
-        """Remove and return every open entry with a tag up to and including `tag`; tag 0 means all (AMQP section 1.8.3.13)."""
+    def _take(self, tag: int, *, multiple: bool) -> list[tuple[int, E]]:
+        """Remove and return what an answer is for: up to `tag` if `multiple`, all for 0 (AMQP section 1.8.3.13)."""
+        if self._late:
+            _remove(self._late, tag, multiple=multiple)
+        if not multiple:
+            found = self._open.pop(tag, None)
+            return [] if found is None else [(tag, found[0])]
         taken = []
         for each in self._open:
             if each > tag and tag != 0:
@@ -156,6 +157,11 @@ class Ledger(Generic[E]):
             taken.append(each)
         return [(each, self._open.pop(each)[0]) for each in taken]
 
-    def _acked(self, tag: int) -> Outcome:
-        reason = self._returned.pop(tag, None)
-        return CONFIRMED if reason is None else Returned(reason)
+    def _take_returned(self, tag: int, *, multiple: bool) -> dict[int, str]:
+        return _remove(self._returned, tag, multiple=multiple)
+
+
+def _remove(noted: dict[int, str], tag: int, *, multiple: bool) -> dict[int, str]:
+    """Remove and return the notes an answer is for. They are few, and in no order."""
+    tags = [each for each in noted if (each <= tag or tag == 0 if multiple else each == tag)]
+    return {each: noted.pop(each) for each in tags}
