@@ -233,6 +233,7 @@ class SqliteStore:
         connection.isolation_level = None  # The driver begins no transactions of its own.
         _switch_to_wal(connection, patience=self._timeout)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")  # Statements keep what they may have to undo in memory.
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES_KEPT}")
 
