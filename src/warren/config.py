@@ -67,7 +67,7 @@ class BrokerSettings:
     """Where the broker is and how to log in. Build it with `BrokerSettings.parse(url)`.
 
     `heartbeat` and `connection_timeout` are in seconds (defaults 60 and 10). `management` is the base URL of the
-    management API; by default it is derived from the first host.
+    management API; without it, it is looked for on the standard port of hosts that have AMQP's standard port.
     """
 
     hosts: tuple[Host, ...]
@@ -119,14 +119,6 @@ class BrokerSettings:
         scheme = "amqps" if self.tls else "amqp"
         hosts = ",".join(map(str, self.hosts))
         return f"{scheme}://{quote(self.user)}:***@{hosts}/{quote(self.virtual_host, safe='')}"
-
-    @property
-    def management_url(self) -> str:
-        """Base URL of the management API: `management=` of the URL, else port 15672 (15671 with TLS) of the first host."""
-        if self.management:
-            return self.management.rstrip("/")
-        host = f"[{self.hosts[0].name}]" if ":" in self.hosts[0].name else self.hosts[0].name
-        return f"https://{host}:15671" if self.tls else f"http://{host}:15672"
 
     def __str__(self) -> str:
         return self.redacted

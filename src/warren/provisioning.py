@@ -1,13 +1,75 @@
-"""tmp"""
+"""The topology of an application on its broker: read, compare, create or verify.
 
+Not here: the comparison (`topology/plan.py`), the HTTP API (`management/`), the AMQP calls (`transport/declare.py`).
+
+Two ways, depending on what the broker lets us see. With the management API the whole topology is compared before
+anything is changed. Without it everything is declared, which changes nothing that exists and is equal; a difference
+shows when the broker refuses it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from warren.errors import BrokerRefused, BrokerUnavailable
+from warren.management.client import ManagementClient
+from warren.management.settings import ManagementSettings
+from warren.observability.events import TopologyApplied
+from warren.topology import Topology
+from warren.topology.actual import Actual
+from warren.topology.apply import apply as apply_plan
+from warren.topology.apply import check, verify
+from warren.topology.plan import Plan, declare_all
+from warren.topology.plan import plan as compare
+from warren.transport.connection import Connection
 from warren.transport.declare import ChannelDeclarer
 
+__all__ = ["make_plan", "provision"]
 
-def provision(connection, topology, *, apply):
-    d = ChannelDeclarer(connection)
-    for e in topology.exchanges:
-        d.declare_exchange(e)
-    for q in topology.queues:
-        d.declare_queue(q)
-    for b in topology.bindings:
-        d.bind(b)
+STANDARD_PORTS: Final = (5672, 5671)
+
+_log = logging.getLogger("warren.topology")
+
+
+def make_plan(connection: Connection, topology: Topology) -> Plan:
+    """Compare with the broker; changes nothing.
+
+    Raises `BrokerUnavailable` or `BrokerRefused` without the management API.
+    """
+    return compare(topology, _read(connection))
+
+
+def provision(connection: Connection, topology: Topology, *, apply: bool) -> tuple[str, ...]:
+    """Create what is missing, or with `apply=False` only make sure that nothing is; return what was created.
+
+    Raises `TopologyConflict` with the whole difference, `TopologyMissing`, `BrokerUnavailable`.
+    """
+    declarer = ChannelDeclarer(connection)
+    try:
+        plan = make_plan(connection, topology)
+    except (BrokerUnavailable, BrokerRefused) as error:
+        _log.info("the management API is not there, so AMQP alone has to do: %s", error)
+        if not apply:
+            check(topology, declarer)
+            return ()
+        plan = declare_all(topology)
+    if not apply:
+        verify(plan)
+        return ()
+    created = apply_plan(plan, declarer)
+    if created:
+        connection.bus.emit(TopologyApplied(created))
+    return created
+
+
+def _read(connection: Connection) -> Actual:
+    settings = connection.settings
+    if settings.management is None and any(host.port not in STANDARD_PORTS for host in settings.hosts):
+        # The standard port may belong to another broker there.
+        raise BrokerUnavailable(
+            "the broker is on a port of its own, so its management API could be anywhere; "
+            "add ?management=http://host:15672 to the broker URL"
+        )
+    with ManagementClient(ManagementSettings.of(settings)) as management:
+        return management.read_topology(settings.virtual_host)

@@ -43,7 +43,8 @@ class BrokerUnderTest:
         A node that dies within that second never elects a leader for the queue again, whatever the queue had confirmed.
         """
         wait_until(
-            lambda: all(f"_{queue}".encode() in register for register in self._registers() for queue in queues),
+            # An Erlang term: the name is followed by the next binary, so that "q" is not found in "q.dead".
+            lambda: all(f"_{queue}m".encode() in register for register in self._registers() for queue in queues),
             message=f"{queues} are in the register of quorum queues",
         )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
@@ -152,11 +153,7 @@ class ClaimStages:
         while (batch := _batch(self._finished)) is not None:
             done = [job.claim for job, outcome in batch if isinstance(outcome, Ack) and job.claim is not None]
             failed = [job.claim for job, outcome in batch if not isinstance(outcome, Ack) and job.claim is not None]
-            until_answered(
-                lambda done=done, failed=failed: self._record(done, failed),
-                consumer=self._spec.name,
-                given_up=self._ended,
-            )
+            until_answered(partial(self._record, done, failed), consumer=self._spec.name, given_up=self._ended)
             if self._ended.is_set():
                 return
             for job, outcome in batch:

@@ -52,7 +52,7 @@ class WorkerParts:
     clock: Clock
     bus: events.EventBus
     open_store: Callable[[], IdempotencyStore]
-    apply_topology: Callable[[Connection], None]
+    apply_topology: Callable[[Connection], object]
     code_version: str | None = None
     redact: Redact | None = None
 
@@ -75,7 +75,8 @@ class Worker:
         self._stop = threading.Event()
         self._reapply = threading.Event()
         self._beat = 0.0  # monotonic time at which the I/O thread last answered
-        self._stopped = False
+        self._down = threading.Lock()
+        self._unfinished: int | None = None  # set once everything is down
 
     def __repr__(self) -> str:
         return f"<Worker {self._parts.name}, {', '.join(map(repr, self._runtimes)) or 'not started'}>"
@@ -222,7 +223,10 @@ class Worker:
             return None
         for spec in idempotent:
             if spec.idempotency is not None:
-                check_window(spec.idempotency.window, spec.retry.horizon)
+                try:
+                    check_window(spec.idempotency.window, spec.retry.horizon)
+                except ConfigurationError as error:
+                    raise ConfigurationError(f"consumer {spec.name}: {error}") from error
         store = self._parts.open_store()
         for spec in idempotent:
             if spec.has_inbox and not isinstance(store, TransactionalStore):
@@ -253,10 +257,13 @@ class Worker:
         return self._exit_code
 
     def _parts_down(self, *, grace: float) -> int:
-        """Take everything down in order; return how many deliveries stay unfinished."""
-        if self._stopped:
-            return 0
-        self._stopped = True
+        """Take everything down in order, once; return how many deliveries stay unfinished."""
+        with self._down:
+            if self._unfinished is None:
+                self._unfinished = self._take_down(grace)
+            return self._unfinished
+
+    def _take_down(self, grace: float) -> int:
         self._stop.set()
         deadline = time.monotonic() + grace
         in_flight = sum(runtime.in_flight for runtime in self._runtimes)
