@@ -19,10 +19,11 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import settings
 
-from tests.services.places import RELEASES, ServiceMissing
+from tests.services.places import RELEASES, ServiceMissing, openssl
 from tests.services.postgres_server import PostgresServer
 from tests.services.redis_service import RedisService
 from tests.support.broker import BrokerUnderTest, management_call
+from tests.support.certificates import Certificates, make_certificates
 from warren.errors import ConfigurationError
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
@@ -113,6 +114,16 @@ def _tested(name: str, node: RabbitmqNode, vhost: str, url: str) -> BrokerUnderT
     return BrokerUnderTest(
         name=name, version=node.version, vhost=vhost, url=url, management_url=node.management_url, node=node
     )
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority with a server and a client: `private_broker(**certificates.broker_options(port=…))`."""
+    try:
+        openssl()
+    except ServiceMissing as reason:
+        give_up(reason)
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 # -- databases ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,9 @@ import pika
 import pytest
 
 from tests.support import BrokerUnderTest, wait_until
+from tests.support.certificates import Certificates
 from warren.errors import BrokerUnavailable, ConfigurationError
+from warren.integrations.loopback_ports import free_port
 from warren.integrations.rabbitmq_installation import find_installation
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
@@ -132,6 +135,20 @@ def test_a_node_listens_on_loopback_only(private_broker: StartBroker) -> None:
     addresses = listening_addresses(set(processes_like(broker.node.pid)))
     assert addresses
     assert addresses <= loopback
+
+
+def test_a_node_serves_tls_with_the_files_it_is_given(private_broker: StartBroker, certificates: Certificates) -> None:
+    port = free_port()
+    private_broker(**certificates.broker_options(port=port, client_required=True))
+    context = ssl.create_default_context(cafile=str(certificates.authority))
+    context.load_cert_chain(certificates.certificate("client"), certificates.key("client"))
+
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10.0) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as encrypted,
+    ):
+        encrypted.sendall(b"AMQP\x00\x00\x09\x01")
+        assert encrypted.recv(1) == b"\x01"  # A method frame: Connection.Start.
 
 
 def test_nothing_of_a_node_outlives_an_owner_that_is_killed(broker_node: RabbitmqNode, tmp_path: Path) -> None:

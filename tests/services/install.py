@@ -2,9 +2,9 @@
 
 Not here: starting them. Nothing that already runs is touched, and no system service is started.
 
-NAME is rabbitmq (any version of the machine's own, for the demo), rabbitmq-3.10, rabbitmq-4.0, postgres or redis;
-default: all but the first. Installing takes root and apt; without them it is said what to install. Exit status: 0 when
-all are there, 1 otherwise.
+NAME is rabbitmq (any version of the machine's own, for the demo), rabbitmq-3.10, rabbitmq-4.0, postgres, redis or
+openssl; default: all but the first. Installing takes root and apt; without them it is said what to install. The exit
+status is 0 when all are there, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services.places import RELEASES, SERVICES, Release, ServiceMissing, postgres_binaries, redis_server
+from tests.services.places import RELEASES, SERVICES, Release, ServiceMissing, openssl, postgres_binaries, redis_server
 from warren.errors import ConfigurationError
 from warren.integrations.rabbitmq_installation import find_installation
 
@@ -121,6 +121,7 @@ def _make_folder(release: Release) -> None:
         # Its mounts end with it even when it is interrupted.
         _run(["unshare", "--mount", "debootstrap", *options, release.suite, str(made)])
         shutil.rmtree(made / "var/cache/apt", ignore_errors=True)
+        (made / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")  # Erlang looks its own name up.
         if not release.folder.is_dir():  # Another run may have been faster.
             made.rename(release.folder)
 
@@ -147,8 +148,9 @@ SERVICES_BY_NAME = {
     "rabbitmq-4.0": Service(RELEASES["4.0"].root, lambda: _install_release(RELEASES["4.0"])),
     "postgres": Service(postgres_binaries, lambda: _apt_install("postgresql")),
     "redis": Service(redis_server, lambda: _apt_install("redis-server")),
+    "openssl": Service(openssl, lambda: _apt_install("openssl")),
 }
-DEFAULT = ("rabbitmq-3.10", "rabbitmq-4.0", "postgres", "redis")
+DEFAULT = ("rabbitmq-3.10", "rabbitmq-4.0", "postgres", "redis", "openssl")
 
 
 if __name__ == "__main__":

@@ -71,3 +71,11 @@ def redis_server() -> Path:
     if found:
         return Path(found)
     raise ServiceMissing("Redis is not installed; install it with: apt-get install redis-server")
+
+
+def openssl() -> Path:
+    """Return the program that makes the certificates of the TLS tests."""
+    found = shutil.which("openssl")
+    if found:
+        return Path(found)
+    raise ServiceMissing("openssl is not installed; install it with: apt-get install openssl")

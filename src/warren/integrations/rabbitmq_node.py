@@ -1,7 +1,7 @@
 """A private RabbitMQ node: a process its owner starts, kills, restarts and stops, on loopback ports of its own.
 
-Not here: finding RabbitMQ (rabbitmq_installation.py), what it is told (rabbitmq_settings.py), or a broker that was already
-running.
+Not here: finding RabbitMQ (rabbitmq_installation.py), what it is told (rabbitmq_settings.py), or a broker that was
+already running.
 
 Nothing is shared with another node on the machine: the node has its own data folder, cookie, plugins file, logs and
 epmd. The data survives `kill` and `restart`; a later node on the same folder carries on with it.
