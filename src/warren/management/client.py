@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 from urllib.parse import quote
 
 from warren.config import TlsSettings
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ["ManagementClient"]
+
+T = TypeVar("T")
 
 
 @final
@@ -63,22 +65,29 @@ class ManagementClient:
 
     def overview(self) -> Overview:
         """Return which broker answers."""
-        return read_overview(self._get("overview", columns=OVERVIEW_COLUMNS))
+        told = self._get("overview", columns=OVERVIEW_COLUMNS)
+        return self._understand(lambda: read_overview(told))
 
     def read_topology(self, virtual_host: str) -> Actual:
         """Return every exchange, queue and binding of a virtual host.
 
         Settings made by policies appear on a queue within the broker's statistics interval (5 seconds by default).
         """
-        return read_actual(
-            exchanges=self._get("exchanges", virtual_host, columns=EXCHANGE_COLUMNS),
-            queues=self._get("queues", virtual_host, columns=QUEUE_COLUMNS),
-            bindings=self._get("bindings", virtual_host, columns=BINDING_COLUMNS),
-        )
+        exchanges = self._get("exchanges", virtual_host, columns=EXCHANGE_COLUMNS)
+        queues = self._get("queues", virtual_host, columns=QUEUE_COLUMNS)
+        bindings = self._get("bindings", virtual_host, columns=BINDING_COLUMNS)
+        return self._understand(lambda: read_actual(exchanges=exchanges, queues=queues, bindings=bindings))
 
     def queue_depth(self, virtual_host: str, queue: str) -> QueueDepth:
         """Return how many messages a queue holds, as of the broker's last statistics (5 seconds old by default)."""
-        return read_depth(self._get("queues", virtual_host, queue))
+        told = self._get("queues", virtual_host, queue)
+        return self._understand(lambda: read_depth(told))
+
+    def _understand(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BrokerRefused(f"{self!r} cannot make sense of the answer: {error!r}; check the URL") from error
 
     # -- one request --------------------------------------------------------------------------
 
@@ -121,10 +130,10 @@ class ManagementClient:
         if status >= 500:
             raise BrokerUnavailable(f"the management API at {base} failed: {status} {_reason(answer)}")
         try:
-            answer.raise_for_status()
-            return answer.json()
+            if status == 200:
+                return answer.json()
         except ValueError:
-            pass
+            pass  # not JSON
         raise BrokerRefused(
             f"{base} does not answer like RabbitMQ's management API (status {status}); check the URL and port"
         )
