@@ -3,10 +3,10 @@
 Not here: recovery (`connection.py`), or any meaning of what arrives.
 
 Pika sends each frame with a system call of its own and re-slices its buffer for each frame it reads. Here the writes of
-one turn of the loop leave in one call, and three methods are read in place on the channels that ask for it: `basic.ack`,
-and `basic.deliver` and `basic.return` with their content, whose properties stay bytes (pika reads some field types as
-others, and fails on some). Every other frame goes through pika. What this relies on inside pika is pinned by
-`tests/unit/transport/test_stream.py`.
+one turn of the loop leave in one call, and three methods are read in place on the channels that ask for it:
+`basic.ack`, and `basic.deliver` and `basic.return` with their content, whose properties stay bytes (pika reads some
+field types as others, and fails on some). Every other frame goes through pika. What this relies on inside pika is
+pinned by `tests/unit/transport/test_stream.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import pika.exceptions
 import pika.frame
 from pika.adapters.asyncio_connection import AsyncioConnection
 
@@ -72,10 +73,11 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 class _Content:
     """A deliver or return whose content is still arriving."""
 
-    __slots__ = ("arguments", "body", "missing", "properties")
+    __slots__ = ("arguments", "body", "is_delivery", "missing", "properties")
 
-    def __init__(self, arguments: tuple[Any, ...]) -> None:
-        self.arguments = arguments  # five of a delivery, four of a return
+    def __init__(self, is_delivery: bool, arguments: tuple[Any, ...]) -> None:
+        self.is_delivery = is_delivery
+        self.arguments = arguments  # the method's, in its order
         self.properties = b""
         self.body: list[bytes] = []
         self.missing = -1  # -1 until the header frame says how much body follows
@@ -86,6 +88,7 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
 
     def __init__(self, *args: Any, custom_ioloop: asyncio.AbstractEventLoop, **options: Any) -> None:
         self._native_loop = custom_ioloop
+        self._frame_buffer = b""  # the beginning of a frame whose rest has not arrived
         self._out: list[bytes] = []
         self._flush_scheduled = False
         self._ack_routes: dict[int, Acks] = {}
@@ -138,6 +141,11 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
         if self._transport is not None:
             super()._adapter_emit_data(data)
 
+    def abort(self) -> None:
+        """Drop the connection without a word to the broker, which may not be listening."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def _adapter_emit_data(self, data: bytes) -> None:
         self._out.append(data)
         if not self._flush_scheduled:
@@ -156,15 +164,17 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
         super()._proto_connection_made(transport)
 
     def _on_data_available(self, data_in: bytes) -> None:
+        self.bytes_received += len(data_in)  # at once: any traffic is a sign of life (AMQP section 4.2.7)
         data = self._frame_buffer + data_in if self._frame_buffer else data_in
         self._frame_buffer = b""
         at, size = 0, len(data)
         while size - at >= 8:
             kind, channel, length = _frame_head.unpack_from(data, at)
             end = at + 8 + length
-            if kind == _PROTOCOL_HEADER:
+            if kind == _PROTOCOL_HEADER and data.startswith(b"AMQP", at):
                 end = at + 8
             if end > size:
+                self._check_length(length + 8)
                 break
             if not (data[end - 1] == _END and self._read_in_place(kind, channel, data, at, end)):
                 self._hand_over()
@@ -173,8 +183,14 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
                     return
             at = end
         self._hand_over()
-        self.bytes_received += at
         self._frame_buffer = data[at:] if at else data
+
+    def _check_length(self, length: int) -> None:
+        """Refuse to wait for the rest of what cannot be a frame: another protocol's text read as a length."""
+        if length > self.frame_max:
+            raise pika.exceptions.InvalidFrameError(
+                f"a frame of {length:,} bytes, where {self.frame_max:,} are allowed"
+            )
 
     def _hand_over(self) -> None:
         if self._batch:
@@ -216,7 +232,7 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
             redelivered = data[cursor + 8] & 1 == 1
             exchange, cursor = self._name(data, cursor + 9)
             routing_key, _ = self._name(data, cursor)
-            self._contents[channel] = _Content((tag, redelivered, consumer_tag, exchange, routing_key))
+            self._contents[channel] = _Content(True, (tag, redelivered, consumer_tag, exchange, routing_key))
             return True
         if method == _ACK and channel in self._ack_routes:
             tag, bits = _ack.unpack_from(data, at + 11)
@@ -228,19 +244,19 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
             text, cursor = self._name(data, at + 13)
             exchange, cursor = self._name(data, cursor)
             routing_key, _ = self._name(data, cursor)
-            self._contents[channel] = _Content((code, text, exchange, routing_key))
+            self._contents[channel] = _Content(False, (code, text, exchange, routing_key))
             return True
         return False
 
     def _finish(self, channel: int, content: _Content) -> None:
-        if len(content.arguments) == 4:
-            self._return_routes[channel](RawReturn(*content.arguments, content.properties))
+        if not content.is_delivery:
+            self._return_routes[channel](RawReturn._make((*content.arguments, content.properties)))
             return
         if channel != self._batch_channel:
             self._hand_over()
             self._batch_channel = channel
         body = content.body[0] if len(content.body) == 1 else b"".join(content.body)
-        self._batch.append(RawDelivery(*content.arguments, content.properties, body))
+        self._batch.append(RawDelivery._make((*content.arguments, content.properties, body)))
 
     def _name(self, data: bytes, at: int) -> tuple[str, int]:
         """Read the short string at `at`; return it with where it ends."""
