@@ -228,7 +228,7 @@ class Publisher:
         return core.receipt(entry)
 
     def submit(
-        self, message: Message, *, timeout: float | None = None, options: PublishOptions = _PLAIN
+        self, message: Message, *, timeout: float | None = None, **options: Unpack[PublishOptions]
     ) -> Future[Receipt]:
         """Publish without waiting for the confirm; the future has the receipt, or the error `publish` would raise.
 
@@ -376,13 +376,13 @@ class AsyncPublisher:
         await self.close()
 
     async def publish(
-        self, message: Message, *, timeout: float | None = None, options: PublishOptions = _PLAIN
+        self, message: Message, *, timeout: float | None = None, **options: Unpack[PublishOptions]
     ) -> Receipt:
         """Publish one message and wait until the broker confirmed and routed it. Raises as `Publisher.publish`."""
         return await (await self.submit(message, timeout=timeout, **options))
 
     async def submit(
-        self, message: Message, *, timeout: float | None = None, options: PublishOptions = _PLAIN
+        self, message: Message, *, timeout: float | None = None, **options: Unpack[PublishOptions]
     ) -> asyncio.Future[Receipt]:
         """Publish without waiting for the confirm; the future has the receipt or the error."""
         core = self._core
