@@ -70,6 +70,7 @@ DELETE FROM warren_idempotency WHERE (consumer, key) IN (
 # For the claims' connections only, never for the handlers': the one good plan is to look up each key of the call in the
 # primary key, in the order given. On a table that has grown since its last ANALYZE the planner would read all of it.
 _PLAN: Final = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off"
+_STATEMENT_TIMEOUT: Final = "SET statement_timeout = '30s'"
 
 # Between creating tables in several processes at once; the number only has to be Warren's own.
 _CREATION_LOCK: Final = 0x57A22E4
@@ -86,7 +87,7 @@ _PATIENCE: Final = {
 class PostgresStore:
     """Keeps claims in a PostgreSQL database; `clock` replaces the server's time in tests.
 
-    `timeout` is how long an inbox claim waits for another transaction that holds its key, in seconds.
+    `timeout` is how long a claim waits for an inbox transaction that holds its key, in seconds.
     """
 
     def __init__(self, url: sqlalchemy.URL, *, clock: Clock | None = None, timeout: float = 10.0) -> None:
@@ -97,7 +98,7 @@ class PostgresStore:
         patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
         options: Any = {"connect_args": patience, "pool_pre_ping": True, "hide_parameters": True, "max_overflow": -1}
         self._claims = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT", **options)
-        event.listen(self._claims, "connect", _plan)
+        event.listen(self._claims, "connect", self._set_up)
         self._inbox = sqlalchemy.create_engine(url, isolation_level="READ COMMITTED", **options)
 
     def __repr__(self) -> str:
@@ -217,6 +218,9 @@ class PostgresStore:
     def _now(self) -> int | None:
         return None if self._clock is None else micros(self._clock.now())
 
+    def _set_up(self, connection: Any, _record: object) -> None:
+        connection.execute(f"{_PLAN}; {_STATEMENT_TIMEOUT}; SET lock_timeout = {self._timeout * 1000:.0f}")
+
     @contextmanager
     def _answering(self) -> Iterator[sqlalchemy.Connection]:
         self.prepare()
@@ -229,7 +233,3 @@ class PostgresStore:
             yield
         except SQLAlchemyError as error:
             raise unavailable(self._where, error) from error
-
-
-def _plan(connection: Any, _record: object) -> None:
-    connection.execute(_PLAN)

@@ -132,7 +132,7 @@ class RedisStore:
         policy = memory.get("maxmemory_policy", "noeviction")
         if memory.get("maxmemory", 0) and policy != "noeviction":
             raise ConfigurationError(
-                f"{self._where} evicts keys when its memory is full (maxmemory-policy {policy}), and their messages would "
+                f"{self._where} evicts keys when its memory is full (maxmemory-policy {policy}): messages would "
                 "run again; set maxmemory-policy to noeviction"
             )
         self._is_prepared = True
