@@ -183,7 +183,7 @@ def _send(
             except ContractError as error:
                 return f"line {number}: {line_of(error)}"
             try:
-                results.add(number, publisher.submit(message, timeout=timeout, options=options))
+                results.add(number, publisher.submit(message, timeout=timeout, **options))
             except ConfigurationError:
                 raise
             except WarrenError as error:
