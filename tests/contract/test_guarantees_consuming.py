@@ -126,7 +126,17 @@ def test_rule_08_a_retry_copy_keeps_all_properties_and_headers(broker: BrokerUnd
         )
         seen.wait(events.Processed)
     first, second = deliveries
-    for name in ("message_id", "correlation_id", "reply_to", "priority", "sent_at", "type", "exchange", "routing_key", "body"):
+    for name in (
+        "message_id",
+        "correlation_id",
+        "reply_to",
+        "priority",
+        "sent_at",
+        "type",
+        "exchange",
+        "routing_key",
+        "body",
+    ):
         assert getattr(first, name) == getattr(second, name), name
     assert second.properties.app_id == "legacy"
     assert second.headers["tenant"] == "acme"
@@ -321,9 +331,7 @@ def test_rule_12_a_slow_delivery_never_holds_back_the_acks_of_others(broker: Bro
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
-def test_a_plain_pika_producer_is_consumed_under_the_consumers_own_contract(
-    broker: BrokerUnderTest, kind: str
-) -> None:
+def test_a_plain_pika_producer_is_consumed_under_the_consumers_own_contract(broker: BrokerUnderTest, kind: str) -> None:
     app = new_app(broker)
     got: list[tuple[OrderCreated, Delivery]] = []
 
@@ -341,7 +349,9 @@ def test_a_plain_pika_producer_is_consumed_under_the_consumers_own_contract(
 
     with app.worker(), PlainPika(broker.url) as plain:
         plain.channel.exchange_declare(exchange="orders", exchange_type="topic", durable=True)
-        plain.publish("orders", "orders.created", json.dumps({"order_id": 4821, "event": "created"}).encode(), delivery_mode=2)
+        plain.publish(
+            "orders", "orders.created", json.dumps({"order_id": 4821, "event": "created"}).encode(), delivery_mode=2
+        )
         wait_until(lambda: got)
     order, delivery = got[0]
     assert order == OrderCreated(order_id=4821, event="created")

@@ -268,9 +268,7 @@ def test_rule_20_concurrent_duplicates_have_one_effect(broker: BrokerUnderTest, 
         futures = [publisher.submit(OrderCreated(order_id=n), message_id=f"m-{n}") for n in range(40) for _ in range(4)]
         for future in futures:
             future.result(20.0)
-        wait_until(
-            lambda: len(seen.of(events.Processed)) + len(seen.of(events.DuplicateAbsorbed)) == 160, timeout=60.0
-        )
+        wait_until(lambda: len(seen.of(events.Processed)) + len(seen.of(events.DuplicateAbsorbed)) == 160, timeout=60.0)
     assert rows(engine) == list(range(40))
     engine.dispose()
 

@@ -62,7 +62,9 @@ def test_rule_01_persistent_messages_survive_a_kill_of_the_node(
         broker.node.kill()
     broker.node.start()
     with PlainPika(broker.url) as plain:
-        assert {stored.body for stored in plain.drain("parcels")} == {b'{"number":%d,"label":""}' % n for n in range(500)}
+        assert {stored.body for stored in plain.drain("parcels")} == {
+            b'{"number":%d,"label":""}' % n for n in range(500)
+        }
 
 
 def test_rule_02_an_unroutable_message_raises_and_is_never_counted_as_sent(broker: BrokerUnderTest) -> None:
@@ -222,7 +224,9 @@ def test_rule_05_without_a_broker_until_the_deadline_a_sent_message_is_indetermi
         def keep_publishing() -> None:
             while not stop.is_set():
                 future = publisher.submit(Parcel(number=1))
-                future.add_done_callback(lambda done: outcomes.append(type(done.exception()) if done.exception() else None))
+                future.add_done_callback(
+                    lambda done: outcomes.append(type(done.exception()) if done.exception() else None)
+                )
 
         thread = threading.Thread(target=keep_publishing)
         thread.start()

@@ -67,7 +67,12 @@ def test_rule_13_permanent_failures_are_dead_lettered_at_once(broker: BrokerUnde
         (b'{"order_id": "4821"}', {}, "InvalidPayload", "order_id"),
         (b'{"event": "created"}', {}, "InvalidPayload", "order_id"),
         (b'{"order_id": 1}', {"type": "orders.shipped"}, "UnknownType", "orders.shipped"),
-        (b'{"order_id": 1}', {"type": "orders.created", "headers": {"x-warren-version": 1}}, "UnknownVersion", "version 1"),
+        (
+            b'{"order_id": 1}',
+            {"type": "orders.created", "headers": {"x-warren-version": 1}},
+            "UnknownVersion",
+            "version 1",
+        ),
         (b'{"order_id": 1}', {"content_type": "application/x-python-serialize"}, "Undecodable", "x-python-serialize"),
     ],
     ids=["invalid JSON", "wrong type", "missing field", "unknown type", "unknown version", "pickle"],
@@ -138,7 +143,9 @@ def test_rule_13_transient_failures_are_retried_with_delay(broker: BrokerUnderTe
         assert done.lag < 5.0
 
 
-def test_rule_13_unknown_exceptions_are_retried_under_the_same_policy_and_counted_apart(broker: BrokerUnderTest) -> None:
+def test_rule_13_unknown_exceptions_are_retried_under_the_same_policy_and_counted_apart(
+    broker: BrokerUnderTest,
+) -> None:
     app = new_app(broker)
 
     @app.consumer(QUEUE, OrderCreated, retry=Retry("100ms", "200ms"))
@@ -265,7 +272,12 @@ def test_rule_15_broker_headers_are_stripped_from_copies_and_our_own_counts_atte
 
     with app.worker(), PlainPika(broker.url) as plain:
         plain.publish(
-            "orders", "orders.created", b'{"order_id": 1}', message_id="m-1", expiration="60000", headers={"BCC": ["nobody"]}
+            "orders",
+            "orders.created",
+            b'{"order_id": 1}',
+            message_id="m-1",
+            expiration="60000",
+            headers={"BCC": ["nobody"]},
         )
         letter = plain.take(f"{QUEUE}.dead")
     # It came through three tiers, so RabbitMQ had put x-death on it three times; a copy never carries it on.
@@ -299,7 +311,9 @@ def test_rule_15_a_missing_message_id_is_derived_once_and_kept_by_retries(broker
 # -- rule 16 ------------------------------------------------------------------------------
 
 
-def test_rule_16_the_dead_letter_queue_is_durable_without_ttl_and_the_broker_uses_it_too(broker: BrokerUnderTest) -> None:
+def test_rule_16_the_dead_letter_queue_is_durable_without_ttl_and_the_broker_uses_it_too(
+    broker: BrokerUnderTest,
+) -> None:
     app = new_app(broker)
 
     @app.consumer(Queue(QUEUE, message_ttl="300ms"), OrderCreated)
@@ -375,7 +389,9 @@ def test_rule_17_headers_keep_their_budget_however_large_the_error(broker: Broke
         raise Permanent("ä" * 500_000) from ValueError("b" * 500_000)
 
     with app.worker(), PlainPika(broker.url) as plain:
-        plain.publish("orders", "orders.created", b'{"order_id": 1}', headers={"tenant": "acme", "baggage": "x" * 125_000})
+        plain.publish(
+            "orders", "orders.created", b'{"order_id": 1}', headers={"tenant": "acme", "baggage": "x" * 125_000}
+        )
         letter = plain.take(f"{QUEUE}.dead")
     assert dead(letter, "reason") == "permanent"
     assert "left out" in str(dead(letter, "error"))
@@ -385,7 +401,9 @@ def test_rule_17_headers_keep_their_budget_however_large_the_error(broker: Broke
 
 def test_rule_17_a_redaction_hook_blanks_texts(broker: BrokerUnderTest) -> None:
     app = Warren(
-        "billing", broker=broker.url, redact=lambda texts: {name: text.replace("4242", "****") for name, text in texts.items()}
+        "billing",
+        broker=broker.url,
+        redact=lambda texts: {name: text.replace("4242", "****") for name, text in texts.items()},
     )
 
     @app.consumer(QUEUE, OrderCreated)
