@@ -1,6 +1,6 @@
 """One connection that recovers: over all hosts, with back-off and jitter, for ever unless limited.
 
-Not here: what flows through it (`publisher.py`, `consumer.py`), or bytes (`stream.py`).
+Not here: what flows through it (`publisher.py`, `consumer.py`), bytes (`stream.py`), or reading errors (`failures.py`).
 
 Theory of operation. A connection is in one of six states; what happened is a signal; the table says where a signal
 leads and which action it causes. A signal that the table does not list for a state is ignored: it is late news of
@@ -17,6 +17,7 @@ runs on the I/O thread but for `start`, `attach` and `close`.
 from __future__ import annotations
 
 import enum
+import itertools
 import random
 import ssl
 import threading
@@ -25,13 +26,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import pika
-import pika.exceptions
-from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorException
 
 from warren.config import BrokerSettings, Host
 from warren.errors import BrokerRefused, BrokerUnavailable, WarrenError
 from warren.observability import events
 from warren.reliability.backoff import Backoff
+from warren.transport.failures import explain, is_refusal
 from warren.transport.io_thread import IoThread
 from warren.transport.stream import Stream
 
@@ -65,10 +65,10 @@ _TABLE: Final[dict[tuple[State, _Signal], tuple[State, str]]] = {
     (State.IDLE, _Signal.START): (State.CONNECTING, "_connect"),
     (State.CONNECTING, _Signal.OPENED): (State.OPEN, "_announce_open"),
     (State.CONNECTING, _Signal.FAILED): (State.WAITING, "_wait"),
-    (State.CONNECTING, _Signal.REFUSED): (State.CLOSED, "_give_up"),
+    (State.CONNECTING, _Signal.REFUSED): (State.CLOSED, "_finish"),
     (State.OPEN, _Signal.LOST): (State.WAITING, "_announce_loss"),
     (State.WAITING, _Signal.TIMER): (State.CONNECTING, "_connect"),
-    (State.WAITING, _Signal.REFUSED): (State.CLOSED, "_give_up"),
+    (State.WAITING, _Signal.REFUSED): (State.CLOSED, "_finish"),
     (State.IDLE, _Signal.CLOSE): (State.CLOSED, "_finish"),
     (State.CONNECTING, _Signal.CLOSE): (State.CLOSING, "_close_stream"),
     (State.OPEN, _Signal.CLOSE): (State.CLOSING, "_close_stream"),
@@ -78,6 +78,7 @@ _TABLE: Final[dict[tuple[State, _Signal], tuple[State, str]]] = {
     (State.CLOSING, _Signal.REFUSED): (State.CLOSED, "_finish"),
     (State.CLOSING, _Signal.LOST): (State.CLOSED, "_finish"),
     (State.CLOSING, _Signal.TIMER): (State.CLOSED, "_abandon"),
+    (State.CLOSED, _Signal.OPENED): (State.CLOSED, "_abort_stream"),
 }
 
 
@@ -136,11 +137,13 @@ class Connection:
         self._rng.shuffle(self._hosts)
         self._tls = settings.tls.context() if settings.tls else None
         self._users: list[ConnectionUser] = []
+        self._turn = 0  # which host is next
         self._tries = 0  # failed tries since the last success
         self._was_open = False
         self._attempt: Stream | None = None  # the stream that is connecting or open
         self._timer: Any = None
-        self._last_channel = 0
+        self._channels: set[int] = set()
+        self._channels_lock = threading.Lock()
         self._opened = threading.Event()  # set while open, and for good once closed
         self._closed = threading.Event()
 
@@ -186,9 +189,16 @@ class Connection:
         return self.state is State.OPEN
 
     def reserve_channel(self) -> int:
-        """Return a channel number of this connection that nothing else uses; it stays valid over recoveries."""
-        self._last_channel += 1
-        return self._last_channel
+        """Return a channel number that nothing else uses; it stays valid over recoveries, until it is released."""
+        with self._channels_lock:
+            number = next(number for number in itertools.count(1) if number not in self._channels)
+            self._channels.add(number)
+        return number
+
+    def release_channel(self, number: int) -> None:
+        """Let a number be used again. Only once its channel is closed on both ends, or its connection gone."""
+        with self._channels_lock:
+            self._channels.discard(number)
 
     def close(self) -> None:
         """Close the stream and stop recovering; waits for it, a few seconds at most."""
@@ -205,7 +215,7 @@ class Connection:
 
     def _attach(self, user: ConnectionUser) -> None:
         self._users.append(user)
-        if self.stream is not None:
+        if self.state is State.OPEN and self.stream is not None:
             user.connection_opened(self.stream)
             if self.blocked_reason is not None:
                 user.connection_blocked(self.blocked_reason)
@@ -216,17 +226,14 @@ class Connection:
         for user in list(self._users):
             tell(user)
 
-    def _next_host(self) -> Host:
-        return self._hosts[self._tries % len(self._hosts)]
-
     def _connect(self) -> None:
-        host = self._next_host()
+        host = self._hosts[self._turn % len(self._hosts)]
         self._attempt = Stream(
             _parameters(self.settings, host, self._tls, self.name),
             custom_ioloop=self.io.loop,
-            on_open_callback=lambda stream: self._if_current(stream, _Signal.OPENED, host),
+            on_open_callback=lambda stream: self._if_current(stream, _Signal.OPENED, host, stream),
             on_open_error_callback=lambda stream, error: self._connect_failed(stream, host, error),
-            on_close_callback=lambda stream, error: self._if_current(stream, _Signal.LOST, host, _explain(error)),
+            on_close_callback=lambda stream, error: self._if_current(stream, _Signal.LOST, host, explain(error)),
         )
 
     def _if_current(self, stream: Stream, signal: _Signal, *details: Any) -> None:
@@ -234,24 +241,26 @@ class Connection:
             self._signal(signal, *details)
 
     def _connect_failed(self, stream: Stream, host: Host, error: BaseException) -> None:
-        reason = _explain(error)
-        if not self._was_open and _is_refusal(error):
+        if stream is not self._attempt:
+            return
+        reason = explain(error)
+        if self.state is State.CLOSING:
+            self._signal(_Signal.FAILED, reason)
+        elif not self._was_open and is_refusal(error):
             self.error = BrokerRefused(f"{host} refused {self.settings.redacted}: {reason}")
-            self._if_current(stream, _Signal.REFUSED)
+            self._signal(_Signal.REFUSED)
         else:
             self.error = BrokerUnavailable(f"{host}: {reason}")
-            self._if_current(stream, _Signal.FAILED, reason)
+            self._signal(_Signal.FAILED, reason)
 
-    def _announce_open(self, host: Host) -> None:
-        stream = self._attempt
-        assert stream is not None
+    def _announce_open(self, host: Host, stream: Stream) -> None:
         self.stream = stream
         self.frame_max = stream.frame_max
-        self._tries = 0
+        attempt, self._tries = self._tries + 1, 0
         self.error = None
         stream.add_on_connection_blocked_callback(self._on_blocked)
         stream.add_on_connection_unblocked_callback(self._on_unblocked)
-        self.bus.emit(events.Connected(self.name, str(host), 1))
+        self.bus.emit(events.Connected(self.name, str(host), attempt))
         self._was_open = True
         self._each_user(lambda user: user.connection_opened(stream))
         self._opened.set()
@@ -266,6 +275,7 @@ class Connection:
         self._wait(reason, lost=True)
 
     def _wait(self, reason: str, *, lost: bool = False) -> None:
+        self._turn += 1
         if not lost:
             self._tries += 1
         if self._recovery.limit is not None and self._tries >= self._recovery.limit:
@@ -289,12 +299,18 @@ class Connection:
             stream.close()  # aborts a connect that is under way
 
     def _abandon(self) -> None:
+        self._abort_stream()
         self._finish()
+
+    def _abort_stream(self, *_: Any) -> None:
+        if self._attempt is not None:
+            self._attempt.abort()
 
     def _finish(self, *_: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self.stream = None
+        self.blocked_reason = None
         error = self.error or BrokerUnavailable("the connection has been closed")
         self.error = error
         self._each_user(lambda user: user.connection_closed(error))
@@ -333,60 +349,3 @@ def _parameters(
         blocked_connection_timeout=None,
         client_properties={"product": "Warren", "connection_name": name},
     )
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """Unwrap what pika's connection workflow wrapped."""
-    while True:
-        if isinstance(error, AMQPConnectionWorkflowFailed) and error.exceptions:
-            error = error.exceptions[-1]
-        elif isinstance(error, AMQPConnectorException) and isinstance(getattr(error, "exception", None), BaseException):
-            error = error.exception
-        elif (
-            isinstance(error, pika.exceptions.AMQPConnectionError)
-            and error.args
-            and isinstance(error.args[0], BaseException)
-        ):
-            error = error.args[0]
-        else:
-            return error
-
-
-def _explain(error: BaseException) -> str:
-    """Return one line on why a connection failed or ended."""
-    cause = _root_cause(error)
-    if isinstance(cause, pika.exceptions.ConnectionClosed):
-        return f"{cause.reply_code} {cause.reply_text}"
-    if isinstance(cause, pika.exceptions.ProbableAuthenticationError):
-        if "ACCESS_REFUSED" in str(cause):
-            return "the login was refused: check user and password of the broker URL"
-        return "the connection was lost during the login"
-    if isinstance(cause, pika.exceptions.ProbableAccessDeniedError):
-        return (
-            f"the virtual host was refused: it does not exist, or the user has no permission there ({_quoted(cause)})"
-        )
-    if isinstance(cause, pika.exceptions.IncompatibleProtocolError):
-        return "it closed the connection at once: it is starting, or what listens there does not speak AMQP 0-9-1"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate cannot be verified: {cause.verify_message}"
-    if isinstance(cause, ConnectionRefusedError):
-        return "connection refused: nothing listens there"
-    return str(cause) or type(cause).__name__
-
-
-def _quoted(error: BaseException) -> str:
-    """Return the broker's own words inside one of pika's repr-wrapped errors."""
-    text = str(error)
-    start, end = text.find("'"), text.rfind("'")
-    start, end = (text.find('"'), text.rfind('"')) if text.count('"') >= 2 else (start, end)
-    return text[start + 1 : end] if 0 <= start < end else text
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """Whether trying again unchanged cannot help. A virtual host that is down comes up again."""
-    cause = _root_cause(error)
-    if isinstance(cause, pika.exceptions.ProbableAccessDeniedError):
-        return "NOT_ALLOWED" in str(cause) and "is down" not in str(cause)
-    if isinstance(cause, pika.exceptions.ProbableAuthenticationError):
-        return "ACCESS_REFUSED" in str(cause)  # without it the broker went away during the login
-    return isinstance(cause, ssl.SSLCertVerificationError)

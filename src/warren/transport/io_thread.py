@@ -36,6 +36,8 @@ class IoThread:
         self.loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._started = False
+        self._ended = False  # nothing more is accepted
+        self._accepting = threading.RLock()
 
     def start(self) -> None:
         """Start the thread; a second call does nothing."""
@@ -46,15 +48,21 @@ class IoThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        self._refuse()
+        self.loop.call_soon(self.loop.stop)
+        self.loop.run_forever()  # what was accepted meanwhile
         self.loop.close()
 
+    def _refuse(self) -> None:
+        with self._accepting:
+            self._ended = True
+
     def post(self, function: Callable[[], object]) -> bool:
-        """Run `function` on the I/O thread soon, from any thread. False once the thread has stopped."""
-        try:
-            self.loop.call_soon_threadsafe(function)
-        except RuntimeError:  # the loop is closed
-            return False
-        return True
+        """Run `function` on the I/O thread soon, from any thread. False once the thread has ended: it will not run."""
+        with self._accepting:
+            if not self._ended:
+                self.loop.call_soon_threadsafe(function)
+            return not self._ended
 
     def post_later(self, delay: float, function: Callable[[], object]) -> None:
         """Run `function` on the I/O thread after `delay` seconds, from any thread."""
@@ -77,6 +85,7 @@ class IoThread:
     def stop(self, *, timeout: float = 5.0) -> None:
         """Stop the loop and wait for the thread."""
         if not self._started:
+            self._refuse()
             self.loop.close()
             return
         if self.post(self.loop.stop):
