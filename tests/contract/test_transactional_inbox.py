@@ -6,7 +6,7 @@ Not here: claims under a lease (`test_idempotency_stores.py`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -74,6 +74,18 @@ def handle(store: TransactionalStore, key: str, *, window: float = DAY) -> Claim
         return result
 
 
+def inside(store: TransactionalStore, key: str, handler: Callable[[sqlalchemy.Connection], object]) -> None:
+    """Run a handler inside the transaction that holds the claim of its key."""
+    with store.transaction() as transaction:
+        assert isinstance(transaction.claim("billing", key, window=DAY), Claim)
+        handler(transaction.connection)
+
+
+def insert_and_fail(connection: sqlalchemy.Connection) -> None:
+    connection.execute(INSERT, {"number": "m1"})
+    raise LookupError
+
+
 # -- together or not at all ---------------------------------------------------------------
 
 
@@ -85,10 +97,8 @@ def test_the_claim_and_the_writes_commit_together(store: TransactionalStore, dat
 
 
 def test_a_failed_handler_leaves_neither_claim_nor_writes(store: TransactionalStore, database: Database) -> None:
-    with pytest.raises(LookupError), store.transaction() as transaction:
-        transaction.claim("billing", "m1", window=DAY)
-        transaction.connection.execute(INSERT, {"number": "m1"})
-        raise LookupError
+    with pytest.raises(LookupError):
+        inside(store, "m1", insert_and_fail)
 
     assert database.invoices() == []
     assert isinstance(handle(store, "m1"), Claim)
@@ -97,9 +107,8 @@ def test_a_failed_handler_leaves_neither_claim_nor_writes(store: TransactionalSt
 def test_a_handlers_database_error_stays_its_own(store: TransactionalStore, database: Database) -> None:
     handle(store, "m1")
 
-    with pytest.raises(IntegrityError), store.transaction() as transaction:
-        transaction.claim("billing", "m2", window=DAY)
-        transaction.connection.execute(INSERT, {"number": "m1"})
+    with pytest.raises(IntegrityError):
+        inside(store, "m2", lambda connection: connection.execute(INSERT, {"number": "m1"}))
 
     assert isinstance(handle(store, "m2"), Claim)
     assert database.invoices() == ["m1", "m2"]
@@ -143,21 +152,24 @@ def test_a_key_under_a_live_lease_is_in_progress_inside_a_transaction(
 
 
 def test_a_session_commits_into_the_transaction_only(store: TransactionalStore, database: Database) -> None:
-    with pytest.raises(LookupError), store.transaction() as transaction:
-        transaction.claim("billing", "m1", window=DAY)
-        with Session(bind=transaction.connection, join_transaction_mode="create_savepoint") as session:
+    def commit_and_fail(connection: sqlalchemy.Connection) -> None:
+        with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
             session.execute(INSERT, {"number": "m1"})
             session.commit()
         raise LookupError
+
+    with pytest.raises(LookupError):
+        inside(store, "m1", commit_and_fail)
     assert database.invoices() == []
 
-    with store.transaction() as transaction:
-        transaction.claim("billing", "m1", window=DAY)
-        with Session(bind=transaction.connection, join_transaction_mode="create_savepoint") as session:
+    def roll_back_and_commit(connection: sqlalchemy.Connection) -> None:
+        with Session(bind=connection, join_transaction_mode="create_savepoint") as session:
             session.execute(INSERT, {"number": "dropped"})
             session.rollback()
             session.execute(INSERT, {"number": "m1"})
             session.commit()
+
+    inside(store, "m1", roll_back_and_commit)
     assert database.invoices() == ["m1"]
     assert handle(store, "m1") == Done("billing", "m1")
 
@@ -165,10 +177,12 @@ def test_a_session_commits_into_the_transaction_only(store: TransactionalStore, 
 def test_a_handler_that_commits_by_itself_is_stopped_before_it_does(
     store: TransactionalStore, database: Database
 ) -> None:
-    with pytest.raises(ConfigurationError, match="must not commit"), store.transaction() as transaction:
-        transaction.claim("billing", "m1", window=DAY)
-        transaction.connection.execute(INSERT, {"number": "m1"})
-        transaction.connection.commit()
+    def commit(connection: sqlalchemy.Connection) -> None:
+        connection.execute(INSERT, {"number": "m1"})
+        connection.commit()
+
+    with pytest.raises(ConfigurationError, match="must not commit"):
+        inside(store, "m1", commit)
 
     assert database.invoices() == []
     assert isinstance(handle(store, "m1"), Claim)
@@ -177,10 +191,12 @@ def test_a_handler_that_commits_by_itself_is_stopped_before_it_does(
 def test_a_handler_that_rolls_back_by_itself_is_not_taken_for_done(
     store: TransactionalStore, database: Database
 ) -> None:
-    with pytest.raises(ConfigurationError, match="rolled back"), store.transaction() as transaction:
-        transaction.claim("billing", "m1", window=DAY)
-        transaction.connection.rollback()
-        transaction.connection.execute(INSERT, {"number": "lost"})
+    def roll_back(connection: sqlalchemy.Connection) -> None:
+        connection.rollback()
+        connection.execute(INSERT, {"number": "lost"})
+
+    with pytest.raises(ConfigurationError, match="rolled back"):
+        inside(store, "m1", roll_back)
 
     assert database.invoices() == []
     assert isinstance(handle(store, "m1"), Claim)
@@ -188,9 +204,8 @@ def test_a_handler_that_rolls_back_by_itself_is_not_taken_for_done(
 
 def test_connections_are_given_back_clean(store: TransactionalStore, database: Database) -> None:
     for number in range(30):
-        with pytest.raises(LookupError), store.transaction() as transaction:
-            transaction.claim("billing", f"m{number}", window=DAY)
-            raise LookupError
+        with pytest.raises(LookupError):
+            inside(store, f"m{number}", insert_and_fail)
     for number in range(30):
         assert isinstance(handle(store, f"m{number}"), Claim)
 
@@ -296,10 +311,13 @@ def test_a_connection_lost_before_the_commit_is_store_unavailable(postgres_url: 
     with ExitStack() as closing:
         database = Database(postgres_url, clock, closing)
         store = database.open()
-        with pytest.raises(StoreUnavailable), store.transaction() as transaction:
-            transaction.claim("billing", "m1", window=DAY)
-            transaction.connection.execute(INSERT, {"number": "m1"})
-            end_backend(database, transaction.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+        def lose_connection(connection: sqlalchemy.Connection) -> None:
+            connection.execute(INSERT, {"number": "m1"})
+            end_backend(database, connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+        with pytest.raises(StoreUnavailable):
+            inside(store, "m1", lose_connection)
 
         assert database.invoices() == []
         assert isinstance(handle(store, "m1"), Claim)

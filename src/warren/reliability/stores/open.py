@@ -16,7 +16,10 @@ from warren.reliability.idempotency import IdempotencyStore
 if TYPE_CHECKING:
     import sqlalchemy
 
-__all__ = ["open_store"]
+__all__ = ["DEFAULT_TIMEOUT", "open_store"]
+
+DEFAULT_TIMEOUT: Final = 10.0
+"""How long a call waits for another writer of an SQL store, in seconds."""
 
 _FORMS: Final = (
     "sqlite:///warren.db, postgresql+psycopg://user:password@host/database, redis://host:6379/0, rediss://host:6379/0 "
@@ -62,26 +65,27 @@ def _open_sqlite(url: str, clock: Clock | None) -> IdempotencyStore:
     folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise ConfigurationError(f"the store {path} cannot be opened: create the folder {folder}")
-    timeout = parsed.query.get("timeout")
-    if timeout is None:
-        return SqliteStore(path, clock=clock)
-    try:
-        return SqliteStore(path, clock=clock, timeout=float(str(timeout)))
-    except ValueError:
-        raise ConfigurationError("timeout= of the store URL is not a number of seconds") from None
+    return SqliteStore(path, clock=clock, timeout=_timeout(parsed))
 
 
 def _open_postgres(url: str, clock: Clock | None) -> IdempotencyStore:
     parsed = _parse(url)
     try:
-        import psycopg  # noqa: F401
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import make_conninfo
     except ImportError as error:
         raise ConfigurationError(
             "the store is in PostgreSQL, and psycopg is not installed: pip install 'warren[postgres]'"
         ) from error
     from warren.reliability.stores.postgres import PostgresStore
 
-    return PostgresStore(parsed.set(drivername="postgresql+psycopg"), clock=clock)
+    driver_url = parsed.difference_update_query(["timeout"]).set(drivername="postgresql+psycopg")
+    for option in driver_url.query:
+        try:
+            make_conninfo(**{option: ""})
+        except ProgrammingError:
+            raise ConfigurationError(f"PostgreSQL has no connection option {option!r}; see the store URL") from None
+    return PostgresStore(driver_url, clock=clock, timeout=_timeout(parsed))
 
 
 def _open_redis(url: str, clock: Clock | None) -> IdempotencyStore:
@@ -98,6 +102,17 @@ def _open_redis(url: str, clock: Clock | None) -> IdempotencyStore:
         return RedisStore(url, clock=clock)
     except (ValueError, TypeError):
         raise ConfigurationError(f"the store URL cannot be read; write {_FORMS}") from None
+
+
+def _timeout(url: sqlalchemy.URL) -> float:
+    """Return how long to wait for another writer, in seconds: `?timeout=` of the URL."""
+    try:
+        timeout = float(str(url.query.get("timeout", DEFAULT_TIMEOUT)))
+    except ValueError:
+        timeout = 0.0
+    if not 0.0 < timeout < 3_600.0:
+        raise ConfigurationError("timeout= of the store URL is no number of seconds between 0 and 3600")
+    return timeout
 
 
 def _parse(url: str) -> sqlalchemy.URL:

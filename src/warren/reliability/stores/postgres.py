@@ -90,7 +90,7 @@ class PostgresStore:
     `timeout` is how long a claim waits for an inbox transaction that holds its key, in seconds.
     """
 
-    def __init__(self, url: sqlalchemy.URL, *, clock: Clock | None = None, timeout: float = 10.0) -> None:
+    def __init__(self, url: sqlalchemy.URL, *, clock: Clock | None = None, timeout: float) -> None:
         self._clock = clock
         self._timeout = timeout
         self._where = f"postgresql at {url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"

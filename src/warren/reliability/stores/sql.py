@@ -127,12 +127,21 @@ def inbox_transaction(
         guard.lift()
         with _boundary(store):
             transaction.commit()
-    finally:
-        # Rolls back what is not committed; a connection that is lost by now is not worth an error of its own.
-        try:
-            connection.close()
-        except SQLAlchemyError:
+    except BaseException:
+        _roll_back(connection)
+        raise
+    connection.close()
+
+
+def _roll_back(connection: sqlalchemy.Connection) -> None:
+    """Give the connection back without what it has written; close it if its transaction ended by other hands."""
+    try:
+        transaction = connection.get_transaction()
+        if transaction is None or not transaction.is_active:
             connection.invalidate()
+        connection.close()
+    except SQLAlchemyError:
+        connection.invalidate()  # Lost by now: the server rolls back, and the first error is the one to raise.
 
 
 class _CommitGuard:

@@ -76,7 +76,7 @@ _LOG_BYTES_KEPT: Final = 64 * 1024 * 1024  # A log that a long read let grow fur
 class SqliteStore:
     """Keeps claims in a file. `timeout` is how long a call waits for other writers, in seconds."""
 
-    def __init__(self, path: str, *, clock: Clock | None = None, timeout: float = 10.0) -> None:
+    def __init__(self, path: str, *, clock: Clock | None = None, timeout: float) -> None:
         self._path = path
         self._clock = clock or SystemClock()
         self._timeout = timeout
