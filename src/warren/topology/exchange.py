@@ -12,7 +12,7 @@ from typing import Final, Literal, final
 
 from warren.contracts.properties import FieldValue
 from warren.errors import ConfigurationError
-from warren.topology.frozen import NO_ARGUMENTS, Arguments, assign, choice, frozen, name_of, refuse_owned
+from warren.topology.frozen import NO_ARGUMENTS, Arguments, assign, choice, declarable, name_of, refuse_owned
 
 __all__ = ["DEFAULT_EXCHANGE", "Exchange", "ExchangeType", "Headers", "Match", "Source", "check_match"]
 
@@ -47,7 +47,7 @@ class Headers:
             )
         if "x-match" in values:
             raise ConfigurationError("x-match is set by Headers itself: say all_={...} or any_={...}")
-        assign(self, values=frozen(values), match="any" if all_ is None else "all")
+        assign(self, values=declarable(values, "Headers"), match="any" if all_ is None else "all")
 
     @property
     def arguments(self) -> dict[str, FieldValue]:
@@ -105,7 +105,7 @@ class Exchange:
             internal=internal,
             external=external,
             alternate=alternate,
-            arguments=frozen(arguments),
+            arguments=declarable(arguments, f"exchange {name!r}"),
             bindings=tuple(bindings),
         )
         if external and self.bindings:

@@ -14,7 +14,18 @@ from warren.contracts.properties import FieldValue
 from warren.errors import ConfigurationError
 from warren.topology.duration import Duration, parse_duration
 
-__all__ = ["NO_ARGUMENTS", "Arguments", "assign", "between", "choice", "frozen", "name_of", "refuse_owned", "seconds"]
+__all__ = [
+    "NO_ARGUMENTS",
+    "Arguments",
+    "assign",
+    "between",
+    "choice",
+    "declarable",
+    "frozen",
+    "name_of",
+    "refuse_owned",
+    "seconds",
+]
 
 Arguments = Mapping[str, FieldValue]
 """The table of extra arguments that exchanges, queues and bindings take."""
@@ -33,6 +44,31 @@ def assign(value: object, **attributes: object) -> None:
 def frozen(arguments: Arguments) -> Arguments:
     """Return a copy that cannot be changed."""
     return MappingProxyType(dict(arguments))
+
+
+def declarable(arguments: Arguments, where: str) -> Arguments:
+    """Return a frozen copy, or raise `ConfigurationError` for a value that cannot be declared or read back equal."""
+    for name, value in arguments.items():
+        if not _is_plain(value):
+            raise ConfigurationError(
+                f"{where}: argument {name!r} is {value!r}; give text, a whole number, True, False or None"
+            )
+    return frozen(arguments)
+
+
+def _is_plain(value: object) -> bool:
+    """Floats, times and bytes are left out: Pika cannot send floats, and the management API shows none as it was sent."""
+    match value:
+        case bool() | str() | None:
+            return True
+        case int():
+            return -(2**63) <= value < 2**63
+        case list():
+            return all(map(_is_plain, value))
+        case Mapping():
+            return all(map(_is_plain, value.values()))
+        case _:
+            return False
 
 
 def name_of(name: str, what: str) -> str:

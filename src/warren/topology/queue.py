@@ -17,7 +17,7 @@ from warren.topology.frozen import (
     assign,
     between,
     choice,
-    frozen,
+    declarable,
     name_of,
     refuse_owned,
     seconds,
@@ -124,7 +124,7 @@ class Queue:
             dead_letter_exchange=dead_letter_exchange,
             dead_letter_routing_key=dead_letter_routing_key,
             external=external,
-            arguments=frozen(arguments),
+            arguments=declarable(arguments, here),
         )
         _check_queue(self)
 
