@@ -48,7 +48,7 @@ def explain(error: BaseException) -> str:
             return "connection refused: nothing listens there"
         case socket.gaierror():
             return f"the host name is not known: {cause.strerror}"
-        case TimeoutError() | AMQPConnectorStackTimeout():
+        case TimeoutError() | AMQPConnectorStackTimeout() | pika.exceptions.ConnectionOpenAborted():
             return "no answer in time"
         case _:
             return str(cause) or type(cause).__name__
