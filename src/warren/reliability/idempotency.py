@@ -65,8 +65,8 @@ ClaimResult = Claim | InProgress | Done
 class IdempotencyStore(Protocol):
     """Where claims live. Calls are batched, thread-safe and raise `StoreUnavailable` when the store does not answer.
 
-    `lease` and `window` are in seconds. A done key is kept for `window`, then it is as if it had never been. Each call may
-    be repeated after `StoreUnavailable`, whether or not it took effect.
+    `lease` and `window` are in seconds. A done key is kept for `window`, then it is as if it had never been. Each call
+    may be repeated after `StoreUnavailable`, whether or not it took effect.
     """
 
     def prepare(self) -> None:

@@ -102,6 +102,7 @@ class RedisStore:
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         self._clock = clock
+        verified: dict[str, Any] = {"ssl_check_hostname": True} if url.startswith("rediss:") else {}
         self._client: redis.Redis = redis.Redis.from_url(
             url,
             # The URL's query goes before these.
@@ -110,6 +111,7 @@ class RedisStore:
             socket_keepalive=True,
             # A connection that went stale is found when it is used; the second try takes a new one.
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+            **verified,
         )
         options = self._client.connection_pool.connection_kwargs
         self._where = f"redis at {options.get('host', 'localhost')}:{options.get('port', 6379)}/{options.get('db', 0)}"
