@@ -57,7 +57,7 @@ def declarable(arguments: Arguments, where: str) -> Arguments:
 
 
 def _is_plain(value: object) -> bool:
-    """Floats, times and bytes are left out: Pika cannot send floats, and the management API shows none as it was sent."""
+    """Floats, times and bytes are left out: Pika cannot send floats, the management API shows none as it was sent."""
     match value:
         case bool() | str() | None:
             return True
