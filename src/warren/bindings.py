@@ -29,7 +29,7 @@ def resolve_bindings(queue: str, messages: tuple[type[Message], ...], bind: Bind
     if bind is None:
         bound = [_own(message) for message in messages]
         return tuple(dict.fromkeys(source for source in bound if source is not None))
-    given = [bind] if isinstance(bind, (str, Headers)) or _is_source(bind) else list(bind)  # type: ignore[arg-type]
+    given = [bind] if isinstance(bind, (str, Headers)) or _is_source(bind) else list(bind)
     exchanges = tuple(dict.fromkeys(e for e in map(exchange_of, messages) if e is not None))
     sources: list[Source] = []
     for each in given:

@@ -6,6 +6,7 @@ Not here: the wire (`transport/publisher.py`).
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncIterable, Callable, Iterable
@@ -66,58 +67,70 @@ _PLAIN: Final[PublishOptions] = {}
 
 
 class _Window:
-    """How many messages may be on their way. Waiting is the caller's, never the I/O thread's."""
+    """How many messages may be on their way. Waiting is the caller's, never the I/O thread's.
+
+    Places are taken under a lock, and given back without one: only the I/O thread does that, once a message, so it just
+    counts, and takes the lock when the count reaches what a waiter waits for.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._free = size
+        self._taken = 0
+        self._given = 0  # written by the I/O thread only
+        self._wake_at = math.inf  # the count at which the most modest waiter is served
         self._changed = threading.Condition()
-        self._waiters = 0
 
     @property
     def in_flight(self) -> int:
-        return self.size - self._free
+        return self._taken - self._given
 
     def take(self, timeout: float) -> bool:
         """Take one place; False if none came free in `timeout` seconds."""
         with self._changed:
-            if self._free == 0:
-                self._waiters += 1
-                try:
-                    if not self._changed.wait_for(lambda: self._free > 0, timeout):
-                        return False
-                finally:
-                    self._waiters -= 1
-            self._free -= 1
-            return True
+            free = self._wait_free(1, timeout)
+            self._taken += 1 if free else 0
+            return free > 0
 
     def take_many(self, count: int, timeout: float) -> int:
-        """Take up to `count` places, at least one; 0 if none came free. Waits for a fair share, to keep batches large."""
-        wanted = min(count, max(1, self.size // 8))
+        """Take up to `count` places, at least one; 0 if none came free.
+
+        Waits for a fair share of the window, so that batches stay large.
+        """
         with self._changed:
-            if self._free < wanted:
-                self._waiters += 1
-                try:
-                    self._changed.wait_for(lambda: self._free >= wanted, timeout)
-                finally:
-                    self._waiters -= 1
-            taken = min(count, self._free)
-            self._free -= taken
+            taken = min(count, self._wait_free(min(count, max(1, self.size // 8)), timeout))
+            self._taken += taken
             return taken
 
-    def give_back(self, count: int = 1) -> None:
+    def untake(self, count: int = 1) -> None:
+        """Take fewer after all; from any thread."""
         with self._changed:
-            self._free += count
-            if self._waiters:
+            self._taken -= count
+            self._changed.notify_all()
+
+    def give_back(self) -> None:
+        """Free the place of a settled message; I/O thread only."""
+        self._given += 1
+        if self._given >= self._wake_at:
+            with self._changed:
+                self._wake_at = math.inf
                 self._changed.notify_all()
 
     def wait_empty(self, timeout: float) -> bool:
+        """Wait until nothing is on its way."""
         with self._changed:
-            self._waiters += 1
-            try:
-                return self._changed.wait_for(lambda: self._free == self.size, timeout)
-            finally:
-                self._waiters -= 1
+            return self._wait_free(self.size, timeout) == self.size
+
+    def _wait_free(self, wanted: int, timeout: float) -> int:
+        """Wait until so many places are free; return how many are."""
+        deadline = time.monotonic() + timeout
+        while True:
+            # First say when to be woken, then look: a place given back in between is seen by one of both.
+            self._wake_at = min(self._wake_at, self._taken + wanted - self.size)
+            free = self.size - self._taken + self._given
+            remaining = deadline - time.monotonic()
+            if free >= wanted or remaining <= 0:
+                return max(0, free)
+            self._changed.wait(remaining)
 
 
 class _Core:
@@ -216,7 +229,7 @@ class Publisher:
         try:
             entry = core.entry(message, options, seconds, settled, None)
         except BaseException:
-            core.window.give_back()
+            core.window.untake()
             raise
         core.channel.submit([entry])
         # The channel settles every entry at its deadline; the margin covers a stalled machine.
@@ -251,7 +264,7 @@ class Publisher:
         try:
             entry = core.entry(message, options, seconds, settled, None)
         except BaseException:
-            core.window.give_back()
+            core.window.untake()
             raise
         future.set_running_or_notify_cancel()
         core.channel.submit([entry])
@@ -321,7 +334,7 @@ class _Batch:
             # Also when the source raises: what it gave before is published.
             self._send(chunk)
             if places:
-                self._core.window.give_back(places)
+                self._core.window.untake(places)
             self._wait()
         if self._failures:
             raise PublishManyError(self._failures, self._confirmed)
@@ -410,7 +423,7 @@ class AsyncPublisher:
         try:
             entry = core.entry(message, options, seconds, settled, None)
         except BaseException:
-            core.window.give_back()
+            core.window.untake()
             raise
         core.channel.submit([entry])
         return future

@@ -5,7 +5,6 @@ Not here: which headers a retry or a dead letter adds (`reliability/`).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from warren.contracts.headers import USER_ID
@@ -34,8 +33,7 @@ def copy_properties(
     if properties.user_id is not None:
         kept[USER_ID] = properties.user_id
     kept.update(headers)
-    return replace(
-        properties,
+    return properties._replace(
         headers=kept,
         delivery_mode=PERSISTENT,
         expiration=None,

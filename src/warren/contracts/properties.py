@@ -6,11 +6,10 @@ Not here: how they are written to the wire (`transport/wire.py`) or what Warren 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = [
     "EMPTY_HEADERS",
@@ -62,7 +61,19 @@ class Timestamp(int):
     """A timestamp field (`T`) beyond what `datetime` can hold, in seconds."""
 
 
-FieldValue = bool | int | float | Decimal | str | bytes | bytearray | datetime | None | Mapping[str, "FieldValue"] | list["FieldValue"]
+FieldValue = (
+    bool
+    | int
+    | float
+    | Decimal
+    | str
+    | bytes
+    | bytearray
+    | datetime
+    | None
+    | Mapping[str, "FieldValue"]
+    | list["FieldValue"]
+)
 """What a field table may hold. `str` is a long string (`S`) and `bytes` a byte array (`x`); a long string
 that is not UTF-8 is read as `bytearray` and written back as `S`."""
 
@@ -74,17 +85,16 @@ TRANSIENT: Final = 1
 PERSISTENT: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Properties:
+class Properties(NamedTuple):
     """The fourteen properties of an AMQP 0-9-1 basic message. `None` means absent.
 
     `timestamp` is in whole seconds since the epoch, `expiration` is the TTL in milliseconds as text
-    (AMQP 0-9-1, class basic).
+    (AMQP 0-9-1, class basic). A named tuple, because one is made for every message, and it takes a quarter of the time.
     """
 
     content_type: str | None = None
     content_encoding: str | None = None
-    headers: Headers = field(default_factory=lambda: EMPTY_HEADERS)  # a proxy is unhashable, so not a plain default
+    headers: Headers = EMPTY_HEADERS
     delivery_mode: int | None = None
     priority: int | None = None
     correlation_id: str | None = None

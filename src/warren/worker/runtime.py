@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from warren.clock import Clock
 from warren.contracts.incoming import Incoming
@@ -149,9 +150,7 @@ class ConsumerRuntime:
 
     def _run_with_inbox(self, job: Job) -> Outcome | None:
         """Run until the store answers; None where the worker stops first: the delivery stays unacknowledged."""
-        store = self._around.store
-        if not isinstance(store, TransactionalStore):
-            raise AssertionError("checked at start-up")
+        store = cast(TransactionalStore, self._around.store)  # checked at start-up
         outcome = until_answered(
             lambda: self._processor.run_in_transaction(job, store),
             consumer=self.spec.name,

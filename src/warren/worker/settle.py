@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from warren.clock import Clock
@@ -135,7 +135,7 @@ class Settler:
         properties = copy_properties(job.incoming.properties, headers=headers, message_id=job.message_id)
         fitted = fit(properties.headers, frame_max=self._frame_max())
         outgoing = Outgoing(
-            "", queue, replace(properties, headers=fitted), job.incoming.body, job.message_id, job.message_type
+            "", queue, properties._replace(headers=fitted), job.incoming.body, job.message_id, job.message_type
         )
         self._send(_Copy(job, outgoing, 0, event))
 
