@@ -121,6 +121,10 @@ class Stream(AsyncioConnection):  # type: ignore[misc]
         """The negotiated frame size in bytes."""
         return int(self.params.frame_max)
 
+    def _on_connection_workflow_done(self, outcome: Any) -> None:
+        # Pika hands over the class, not an error, where a connect is aborted during the handshake, and trips over that.
+        super()._on_connection_workflow_done(outcome() if isinstance(outcome, type) else outcome)
+
     # -- out ------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
