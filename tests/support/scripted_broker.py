@@ -20,6 +20,8 @@ import pika.spec
 from pika.adapters.asyncio_connection import AsyncioConnection
 
 from warren.contracts.properties import Properties
+from warren.errors import BrokerUnavailable, WarrenError
+from warren.observability.events import Event, EventBus
 from warren.transport.stream import Stream
 from warren.transport.wire import decode_properties, encode_properties
 
@@ -313,3 +315,66 @@ class ScriptedBroker:
     def names(self, channel: int) -> list[str]:
         """Return the names of the methods the client sent on a channel, in order."""
         return [method.NAME for number, method in self.methods if number == channel]
+
+
+class ScriptedConnection:
+    """A connection that comes and goes as the test says; for a publisher or a consumer on it."""
+
+    def __init__(self) -> None:
+        self.io = ManualIo()
+        self.loop = self.io.loop
+        self.bus = EventBus()
+        self.events: list[Event] = []
+        self.bus.subscribe(self.events.append)
+        self.frame_max = 131_072
+        self.error: WarrenError | None = None
+        self.channels: set[int] = set()
+        self.users: list[Any] = []
+
+    # -- what its users call ------------------------------------------------------------------
+
+    def attach(self, user: Any) -> None:
+        self.users.append(user)
+
+    def detach(self, user: Any) -> None:
+        self.users.remove(user)
+
+    def reserve_channel(self) -> int:
+        number = next(number for number in itertools.count(1) if number not in self.channels)
+        self.channels.add(number)
+        return number
+
+    def release_channel(self, number: int) -> None:
+        self.channels.remove(number)
+
+    # -- what a test does ---------------------------------------------------------------------
+
+    def up(self, *, frame_max: int = 131_072, silent: set[str] | None = None) -> ScriptedBroker:
+        """Open, and return the broker at the other end."""
+        broker = ScriptedBroker(self.loop, frame_max=frame_max)
+        broker.silent = silent or set()
+        stream = broker.connect()
+        self.frame_max = stream.frame_max
+        self.error = None
+        for user in list(self.users):
+            user.connection_opened(stream)
+        broker.run()
+        return broker
+
+    def down(self, broker: ScriptedBroker, reason: str = "reset") -> None:
+        """Lose it: pika tells the channels first."""
+        broker.lose()
+        self.error = BrokerUnavailable(reason)
+        for user in list(self.users):
+            user.connection_lost(reason)
+        self.loop.run()
+
+    def end(self, error: WarrenError) -> None:
+        """Close it for good."""
+        self.error = error
+        for user in list(self.users):
+            user.connection_closed(error)
+        self.loop.run()
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]

@@ -12,6 +12,9 @@ pending entry is `BlockedOutcome` (it never left), an open one `Indeterminate`.
 
 from __future__ import annotations
 
+import logging
+import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,6 +36,12 @@ __all__ = ["Entry", "PublishChannel"]
 
 TICK: Final = 0.1  # seconds between two looks at deadlines
 _REOPEN: Final = Backoff(base=0.05, cap=5.0)
+_rng: Final = random.Random()
+
+_TOO_LARGE: Final = re.compile(r"message size \d+ is larger than (?:configured )?max size (?P<limit>\d+)")
+_FOREIGN_USER: Final = re.compile(r"user_id property set to '(?P<user>.*)' but authenticated user")
+
+_log = logging.getLogger("warren.transport")
 
 Settled = Callable[["Entry", Outcome], None]
 
@@ -78,6 +87,7 @@ class PublishChannel:
         self._pending: deque[Entry] = deque()
         self._ledger: Ledger[Entry] = Ledger()
         self._stream: Stream | None = None
+        self._channel: Any = None  # pika's, from its opening to its end
         self._ready = False  # the channel is open and in confirm mode
         self._blocked: str | None = None
         self._closed: WarrenError | None = None
@@ -95,7 +105,8 @@ class PublishChannel:
         """Encode a message for `submit`. Raises `MessageTooLarge`, or `ValueError` for a header no field can hold."""
         if len(outgoing.body) > self._max_body:
             raise MessageTooLarge(
-                f"message {outgoing.message_id} has a body of {len(outgoing.body):,} bytes; the limit is {self._max_body:,}"
+                f"message {outgoing.message_id} has a body of {len(outgoing.body):,} bytes; "
+                f"the limit is {self._max_body:,}"
             )
         frame_max = self._connection.frame_max
         encoded = self._encode(outgoing, frame_max)
@@ -110,7 +121,8 @@ class PublishChannel:
         if not self._drain_scheduled:
             self._drain_scheduled = True
             if not self._io.post(self._drain):
-                self._connection_gone()
+                self._drain_scheduled = False
+                self._settle_here()
 
     def close(self) -> None:
         """Close the channel. Open entries end as indeterminate, pending ones as blocked."""
@@ -147,7 +159,7 @@ class PublishChannel:
 
     def _send_pending(self) -> None:
         stream = self._stream
-        if stream is None:
+        if stream is None or not stream.is_open:
             return
         pending, ledger, frame_max = self._pending, self._ledger, stream.frame_max
         announce = self._bus.wants(events.Published)
@@ -158,7 +170,7 @@ class PublishChannel:
                 try:
                     entry.encoded = self._encode(entry.outgoing, frame_max)
                 except MessageTooLarge as error:
-                    self._settle([(entry, Nacked(str(error)))])
+                    self._settle([(entry, Indeterminate(str(error)) if entry.sent else Nacked(str(error)))])
                     continue
                 entry.frame_max = frame_max
             ledger.open(entry, entry.outgoing.message_id)
@@ -194,7 +206,10 @@ class PublishChannel:
             elif announce:
                 seconds = time.monotonic() - entry.started
                 self._bus.emit(events.Confirmed(*_identity(entry), seconds))
-            entry.settled(entry, outcome)
+            try:
+                entry.settled(entry, outcome)
+            except Exception:  # a caller's error must not cost the others their outcome, nor all the connection
+                _log.exception("the callback of message %s failed", entry.outgoing.message_id)
 
     def _announce_failure(self, entry: Entry, outcome: Outcome) -> None:
         match outcome:
@@ -226,7 +241,7 @@ class PublishChannel:
             reason = f"no answer from the broker before the deadline ({self._state_text()})"
             self._settle([(entry, Indeterminate(reason)) for entry in late])
         if any(entry.deadline <= now for entry in self._pending):
-            reason = f"not sent before the deadline: {self._state_text()}"
+            reason = f"its deadline passed ({self._state_text()})"
             expired = [entry for entry in self._pending if entry.deadline <= now]
             self._pending = deque(entry for entry in self._pending if entry.deadline > now)
             self._settle([(entry, _unanswered(entry, reason)) for entry in expired])
@@ -247,18 +262,18 @@ class PublishChannel:
 
     def _open_channel(self) -> None:
         stream = self._stream
-        if stream is None or not stream.is_open or self._closed is not None:
+        if stream is None or not stream.is_open or self._closed is not None or self._channel is not None:
             return
 
         def opened(channel: Any) -> None:
-            channel.add_on_close_callback(self._on_channel_closed)
             stream.route_confirms(self._number, acks=self._on_ack, returns=self._on_return)
-            channel.confirm_delivery(self._on_nack, callback=lambda _frame: self._on_confirm_mode(stream))
+            channel.confirm_delivery(self._on_nack, callback=lambda _frame: self._on_confirm_mode(channel))
 
-        stream.channel(channel_number=self._number, on_open_callback=opened)
+        self._channel = stream.channel(channel_number=self._number, on_open_callback=opened)
+        self._channel.add_on_close_callback(self._on_channel_closed)
 
-    def _on_confirm_mode(self, stream: Stream) -> None:
-        if stream is not self._stream:
+    def _on_confirm_mode(self, channel: Any) -> None:
+        if channel is not self._channel:
             return
         # Sent before, unanswered: again, ahead of what never left.
         self._pending.extendleft(reversed(self._ledger.restart()))
@@ -266,22 +281,28 @@ class PublishChannel:
         if self._blocked is None:
             self._send_pending()
 
-    def _on_channel_closed(self, _channel: Any, error: BaseException) -> None:
+    def _on_channel_closed(self, channel: Any, error: BaseException) -> None:
+        if channel is not self._channel:
+            return
+        self._forget_channel()
+        if self._closed is not None:
+            self._connection.release_channel(self._number)
+        elif isinstance(error, pika.exceptions.ChannelClosedByBroker):
+            self._settle([(entry, _channel_outcome(entry, error)) for entry in self._ledger.restart()])
+            self._reopens += 1
+            # Never at once: pika forgets the channel only after it has told us.
+            delay = 0.0 if self._reopens == 1 else _REOPEN.delay(self._reopens, _rng)
+            self._io.loop.call_later(delay, self._open_channel)
+
+    def _forget_channel(self) -> None:
         self._ready = False
-        if not isinstance(error, pika.exceptions.ChannelClosedByBroker):
-            return  # with the connection; or by `close`
+        self._channel = None
         if self._stream is not None:
             self._stream.unroute(self._number)
-        text = f"{error.reply_code} {error.reply_text}"
-        refused = [(entry, _channel_outcome(entry, text)) for entry in self._ledger.restart()]
-        self._settle(refused)
-        self._reopens += 1
-        delay = 0.0 if self._reopens == 1 else _REOPEN.cap * min(1.0, self._reopens / 10)
-        self._io.loop.call_later(delay, self._open_channel)
 
     def connection_lost(self, reason: str) -> None:
         """Keep everything for the next channel."""
-        self._ready = False
+        self._forget_channel()
         self._stream = None
         self._blocked = None
 
@@ -297,32 +318,40 @@ class PublishChannel:
 
     def connection_closed(self, error: WarrenError) -> None:
         """Settle everything: nothing will be sent any more."""
-        self._ready = False
+        self._forget_channel()
         self._stream = None
+        self._end(error)
+
+    def _close(self) -> None:
+        if self._closed is not None:
+            return
+        self._connection.detach(self)
+        self._ready = False
+        self._end(WarrenError("the publisher has been closed"))
+        channel = self._channel
+        if channel is None:
+            self._connection.release_channel(self._number)
+        elif not channel.is_closing:
+            channel.close()
+
+    def _end(self, error: WarrenError) -> None:
         self._closed = error
         self._settle([(entry, Indeterminate(str(error))) for entry in self._ledger.restart()])
         self._drain()
-
-    def _close(self) -> None:
-        self._connection.detach(self)
-        stream, ready = self._stream, self._ready
-        self.connection_closed(WarrenError("the publisher has been closed"))
-        if stream is not None and ready:
-            stream.unroute(self._number)
-            channel = stream._channels.get(self._number)
-            if channel is not None and channel.is_open:
-                channel.close()
 
     def _fail_pending(self, reason: str) -> None:
         failed = [(entry, _unanswered(entry, reason)) for entry in self._pending]
         self._pending.clear()
         self._settle(failed)
 
-    def _connection_gone(self) -> None:
+    def _settle_here(self) -> None:
         """Settle on the caller's thread: the I/O thread has ended."""
-        while self._arrived:
-            entry = self._arrived.popleft()
-            entry.settled(entry, BlockedOutcome("the connection has been closed"))
+        while True:
+            try:
+                entry = self._arrived.popleft()
+            except IndexError:  # another caller may have taken it
+                return
+            self._settle([(entry, BlockedOutcome("the connection has been closed"))])
 
 
 def _identity(entry: Entry) -> tuple[str, str, str, str]:
@@ -335,8 +364,17 @@ def _unanswered(entry: Entry, reason: str) -> Outcome:
     return Indeterminate(reason) if entry.sent else BlockedOutcome(reason)
 
 
-def _channel_outcome(entry: Entry, text: str) -> Outcome:
+def _channel_outcome(entry: Entry, error: pika.exceptions.ChannelClosedByBroker) -> Outcome:
     """Tell the publish the broker complained about from those that only shared its channel."""
-    if text.startswith("404") and f"exchange '{entry.outgoing.exchange}'" in text:
+    outgoing, text = entry.outgoing, f"{error.reply_code} {error.reply_text}"
+    too_large, foreign = _TOO_LARGE.search(text), _FOREIGN_USER.search(text)
+    is_named = f"exchange '{outgoing.exchange}'" in text
+    if is_named and error.reply_code == 404:
         return Returned(f"{text}; declare it: start a worker, or run `warren topology apply`")
+    if (
+        (is_named and error.reply_code == 403)
+        or (too_large is not None and len(outgoing.body) > int(too_large["limit"]))
+        or (foreign is not None and outgoing.properties.user_id == foreign["user"])
+    ):
+        return Nacked(text)
     return Indeterminate(f"the broker closed the channel: {text}")
