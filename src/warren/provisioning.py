@@ -2,9 +2,8 @@
 
 Not here: the comparison (`topology/plan.py`), the HTTP API (`management/`), the AMQP calls (`transport/declare.py`).
 
-Two ways, depending on what the broker lets us see. With the management API the whole topology is compared before
-anything is changed. Without it everything is declared, which changes nothing that exists and is equal; a difference
-shows when the broker refuses it.
+Two ways, depending on what the broker lets us see. With the management API every difference is known and named. Without
+it AMQP tells what is missing and of each conflict one difference. Either way nothing is changed where anything conflicts.
 """
 
 from __future__ import annotations
@@ -19,15 +18,17 @@ from warren.observability.events import TopologyApplied
 from warren.topology import Topology
 from warren.topology.actual import Actual
 from warren.topology.apply import apply as apply_plan
-from warren.topology.apply import check, verify
-from warren.topology.plan import Plan, declare_all
+from warren.topology.apply import verify
+from warren.topology.plan import Plan
 from warren.topology.plan import plan as compare
+from warren.topology.survey import survey
 from warren.transport.connection import Connection
 from warren.transport.declare import ChannelDeclarer
 
 __all__ = ["make_plan", "provision"]
 
 STANDARD_PORTS: Final = (5672, 5671)
+CONNECT_TIMEOUT: Final = 30.0  # seconds
 
 _log = logging.getLogger("warren.topology")
 
@@ -50,10 +51,7 @@ def provision(connection: Connection, topology: Topology, *, apply: bool) -> tup
         plan = make_plan(connection, topology)
     except (BrokerUnavailable, BrokerRefused) as error:
         _log.info("the management API is not there, so AMQP alone has to do: %s", error)
-        if not apply:
-            check(topology, declarer)
-            return ()
-        plan = declare_all(topology)
+        plan = survey(topology, declarer)
     if not apply:
         verify(plan)
         return ()
@@ -65,11 +63,25 @@ def provision(connection: Connection, topology: Topology, *, apply: bool) -> tup
 
 def _read(connection: Connection) -> Actual:
     settings = connection.settings
-    if settings.management is None and any(host.port not in STANDARD_PORTS for host in settings.hosts):
-        # The standard port may belong to another broker there.
+    is_derived = settings.management is None
+    if is_derived and any(host.port not in STANDARD_PORTS for host in settings.hosts):
         raise BrokerUnavailable(
             "the broker is on a port of its own, so its management API could be anywhere; "
             "add ?management=http://host:15672 to the broker URL"
         )
     with ManagementClient(ManagementSettings.of(settings)) as management:
+        if is_derived and not management.overview().may_be(*_identity(connection)):
+            raise BrokerUnavailable(
+                "another broker answers on the standard port of the management API; "
+                "add ?management=http://host:port to the broker URL"
+            )
         return management.read_topology(settings.virtual_host)
+
+
+def _identity(connection: Connection) -> tuple[str, int]:
+    """Tell the cluster name and port of the broker the connection has."""
+    connection.wait_open(CONNECT_TIMEOUT)
+    stream = connection.stream
+    if stream is None:
+        raise BrokerUnavailable(f"the connection to {connection.settings.redacted} was lost just now")
+    return str(stream.server_properties.get("cluster_name", "")), int(stream.params.port)

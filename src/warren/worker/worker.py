@@ -22,7 +22,7 @@ from typing import Final
 
 from warren.clock import Clock
 from warren.config import BrokerSettings, WorkerSettings
-from warren.errors import ConfigurationError, StoreUnavailable
+from warren.errors import BrokerUnavailable, ConfigurationError, StoreUnavailable
 from warren.observability import events
 from warren.reliability.dead_letter import Redact
 from warren.reliability.idempotency import IdempotencyStore, TransactionalStore, check_window
@@ -94,8 +94,7 @@ class Worker:
         self._store = self._open_store()
         self._publishing = self._connect("publish")
         self._consuming = self._connect("consume")
-        self._wait_open(self._publishing, timeout)
-        parts.apply_topology(self._publishing)
+        self._provision(self._publishing, timeout)
         self._copies = PublishChannel(self._publishing, max_body=UNLIMITED_BODY)
         around = Surroundings(
             connection=self._consuming,
@@ -206,6 +205,21 @@ class Worker:
         connection = Connection(parts.broker, io=self._io, bus=parts.bus, name=f"{parts.name} {purpose}")
         connection.start()
         return connection
+
+    def _provision(self, connection: Connection, timeout: float | None) -> None:
+        """Apply the topology; a broker that goes away meanwhile is waited for like one that is not there yet."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._wait_open(connection, None if deadline is None else deadline - time.monotonic())
+            try:
+                self._parts.apply_topology(connection)
+            except BrokerUnavailable as error:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise
+                _log.warning("the topology is not applied yet: %s", error)
+                self._stop.wait(1.0)
+            else:
+                return
 
     def _wait_open(self, connection: Connection, timeout: float | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
