@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from warren.app import Warren
     from warren.config import WorkerSettings
     from warren.contracts.delivery import Delivery
+    from warren.contracts.fields import SecretText
     from warren.contracts.message import Message
     from warren.errors import (
         Blocked,
@@ -82,6 +83,7 @@ _HOMES = {
     "Queue": "warren.topology",
     "Receipt": "warren.publishing",
     "Retry": "warren.reliability.retry",
+    "SecretText": "warren.contracts.fields",
     "Warren": "warren.app",
     "WorkerSettings": "warren.config",
 }
@@ -111,6 +113,7 @@ __all__ = [
     "Receipt",
     "Retry",
     "RetryAfter",
+    "SecretText",
     "StoreUnavailable",
     "TopologyConflict",
     "TopologyMissing",
