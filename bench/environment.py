@@ -15,8 +15,9 @@ from typing import Any
 
 from bench.order import BODY_BYTES
 from bench.peers import Runner
+from bench.processes import TICKS, cpu_seconds
 
-__all__ = ["describe"]
+__all__ = ["OtherWork", "describe"]
 
 _BESIDE = ("pika", "pydantic", "uvloop")
 
@@ -35,6 +36,35 @@ def describe(runners: Iterable[Runner], broker: str, **settings: object) -> dict
         "runners": {runner.name: runner.setting for runner in runners},
         **settings,
     }
+
+
+class OtherWork:
+    """What share of the machine went to neither this run nor its broker since it was made.
+
+    `broker` is the broker's process id; without it there is no telling the broker's work from anyone else's.
+    """
+
+    def __init__(self, broker: int | None) -> None:
+        self._broker = broker
+        self._total, self._busy = _machine_seconds()
+        self._own = self._own_seconds()
+
+    def share(self) -> float | None:
+        """Return it as a fraction; None where it cannot be told."""
+        total, busy = _machine_seconds()
+        if self._broker is None or total <= self._total:
+            return None
+        other = (busy - self._busy) - (self._own_seconds() - self._own)
+        return max(0.0, other / (total - self._total))
+
+    def _own_seconds(self) -> float:
+        return sum(os.times()[:4]) + (cpu_seconds([self._broker]) if self._broker else 0.0)
+
+
+def _machine_seconds() -> tuple[float, float]:
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle = fields[3] + fields[4]
+    return sum(fields) / TICKS, (sum(fields) - idle) / TICKS
 
 
 def _version(package: str) -> str:

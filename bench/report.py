@@ -38,6 +38,9 @@ def show(console: Console, figures: Figures, verdicts: list[Verdict], facts: dic
             if isinstance(figure, Rate) and figure.unacknowledged:
                 text = f"{figure.unacknowledged:,} handled messages were back in the queue after its worker ended"
                 console.print(f"[yellow]{name}:[/] {text}", highlight=False)
+    if (other := facts.get("other_work") or 0.0) > 0.05:
+        warning = f"Other processes used {other:.0%} of this machine meanwhile: rates are too low, ratios uncertain."
+        console.print(f"[bold yellow]{warning}", highlight=False)
     for name in figures.names():
         console.print(f"[dim]{name}: {facts['runners'][name]}", highlight=False)
     versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())

@@ -19,9 +19,10 @@ import click
 from rich.console import Console
 
 from bench.chart import draw
-from bench.environment import describe
+from bench.environment import OtherWork, describe
 from bench.figures import Figure, Figures, Measure
 from bench.limit import build_limit
+from bench.markdown import write_markdown
 from bench.measures import Bench, Rate
 from bench.peers import RUNNERS, Kind, Runner
 from bench.processes import Failed
@@ -46,7 +47,7 @@ if not console.is_terminal:
 @click.option("--url", default=None, help="Measure this broker, on queues named bench.*, not a private node.")
 @click.option("--latency-seconds", default=5.0, help="How long each latency is measured.")
 @click.option("--quick", is_flag=True, help="One round of a quarter of the messages: a look, not a measurement.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where JSON and chart go.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where JSON, Markdown and chart go.")
 def main(
     rounds: int,
     messages: int,
@@ -64,17 +65,19 @@ def main(
         rounds, messages, latency_seconds = 1, messages // 4, min(latency_seconds, 2.0)
     limit = build_limit(console)
     chosen = [runner for runner in RUNNERS if _matches(runner.name, only) and (limit or runner.kind is not Kind.LIMIT)]
-    with _broker(url, broker) as address:
+    with _broker(url, broker) as (address, broker_pid):
         queues = Queues(address)
         bench = Bench(queues=queues, url=address, queue_type=queue_type, messages=messages)
         facts = describe(chosen, queues.broker_version, queue_type=queue_type, rounds=rounds, messages=messages)
         figures = Figures()
         run = _Run(bench, figures, chosen, {m for m in Measure if _matches(m.value, measures)}, latency_seconds)
+        other = OtherWork(broker_pid)
         try:
             for number in range(1, rounds + 1):
                 run.round(f"round {number} of {rounds}")
         except KeyboardInterrupt:
             console.print("[yellow]interrupted: what was measured so far is shown")
+        facts["other_work"] = other.share()
         queues.close()
     verdicts = judge(figures)
     show(console, figures, verdicts, facts)
@@ -90,7 +93,8 @@ def main(
     }
     (results / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n")
     (results / f"{name}.svg").write_text(draw(figures, facts))
-    console.print(f"[dim]written: {results / name}.json and .svg")
+    (results / f"{name}.md").write_text(write_markdown(figures, verdicts, facts))
+    console.print(f"[dim]written: {results / name}.json, .md and .svg")
 
 
 def _matches(name: str, wanted: str) -> bool:
@@ -99,9 +103,9 @@ def _matches(name: str, wanted: str) -> bool:
 
 
 @contextmanager
-def _broker(url: str | None, version: str) -> Iterator[str]:
+def _broker(url: str | None, version: str) -> Iterator[tuple[str, int | None]]:
     if url is not None:
-        yield url
+        yield url, None
         return
     from tests.services.places import RELEASES
     from warren.integrations.rabbitmq_node import RabbitmqNode
@@ -112,7 +116,7 @@ def _broker(url: str | None, version: str) -> Iterator[str]:
             node = RabbitmqNode(Path(folder), root=root)
             node.start()
         try:
-            yield node.url
+            yield node.url, node.pid
         finally:
             node.stop()
 
