@@ -15,6 +15,7 @@ from the broker included, always leads to another one, after a back-off where it
 from __future__ import annotations
 
 import enum
+import logging
 import random
 import struct
 from collections import deque
@@ -40,6 +41,8 @@ _ack_frame: Final = struct.Struct(">BHLLQBB")
 _BASIC_ACK: Final = 0x003C0050
 _RESUBSCRIBE: Final = Backoff(base=0.1, cap=10.0)
 MALFORMED: Final = "x-warren-malformed-properties"
+
+_log = logging.getLogger("warren.transport")
 
 
 class SubscriptionState(enum.Enum):
@@ -135,20 +138,21 @@ class ConsumerChannel:
 
     def _open(self) -> None:
         stream = self._stream
-        if stream is None or not stream.is_open or self.state is SubscriptionState.CANCELLED:
+        # A back-off may end when all is well again: then another opening is under way, or done.
+        is_due = self.state in (SubscriptionState.DOWN, SubscriptionState.WAITING) and self._channel is None
+        if stream is None or not stream.is_open or not is_due:
             return
         self.state = SubscriptionState.OPENING
-        stream.channel(channel_number=self._number, on_open_callback=self._on_channel_open)
+        self.generation += 1
+        self._acks = AckLedger()
+        self._tag = f"{self.subscription.consumer}.{self.generation}"
+        self._channel = stream.channel(channel_number=self._number, on_open_callback=self._on_channel_open)
+        self._channel.add_on_close_callback(self._on_channel_closed)
 
     def _on_channel_open(self, channel: Any) -> None:
         stream = self._stream
-        if stream is None:
+        if stream is None or channel is not self._channel or self.state is SubscriptionState.CANCELLED:
             return
-        self.generation += 1
-        self._acks = AckLedger()
-        self._channel = channel
-        self._tag = f"{self.subscription.consumer}.{self.generation}"
-        channel.add_on_close_callback(self._on_channel_closed)
         channel.add_on_cancel_callback(self._on_cancel_by_broker)
         stream.route_deliveries(self._number, self._deliver)
         channel.basic_qos(
@@ -177,6 +181,9 @@ class ConsumerChannel:
         self._bus.emit(events.Subscribed(self.subscription.queue, self.subscription.consumer, self.generation))
 
     def _on_cancel_by_broker(self, _frame: Any) -> None:
+        if self.state is SubscriptionState.CANCELLED:
+            self._finish_cancel()  # as asked for; acks of what is in flight still leave
+            return
         # Closing the channel requeues what is unacknowledged, so the next generation starts clean.
         channel = self._channel
         self._lose("the broker cancelled the consumer: its queue was deleted, or moved to another node")
@@ -192,7 +199,9 @@ class ConsumerChannel:
             if error.reply_code == 404 and self._on_queue_missing is not None:
                 self._on_queue_missing()
             self._lose(f"the broker closed the channel: {error.reply_code} {error.reply_text}")
-        if self.state is SubscriptionState.WAITING:
+        if self.state is SubscriptionState.CANCELLED:
+            self._finish_cancel()
+        elif self.state is SubscriptionState.WAITING:
             delay = _RESUBSCRIBE.delay(self._failures, self._rng)
             self._failures += 1
             self._io.loop.call_later(delay, self._open)
@@ -258,7 +267,7 @@ class ConsumerChannel:
         while settled:
             generation, tag = settled.popleft()
             if live and generation == self.generation:
-                self._acks.settle(tag)
+                self._settle(tag)
             else:
                 stale += 1
         if stale:
@@ -270,6 +279,12 @@ class ConsumerChannel:
             ]
             if frames:
                 self._stream.write(b"".join(frames))
+
+    def _settle(self, tag: int) -> None:
+        try:
+            self._acks.settle(tag)
+        except ValueError:  # a fault of ours; it must not cost the other deliveries their acks
+            _log.exception("consumer %s of %s", self.subscription.consumer, self.subscription.queue)
 
     # -- I/O thread only: the end -----------------------------------------------------------
 
@@ -291,10 +306,11 @@ class ConsumerChannel:
     def _close(self) -> None:
         self._flush()
         self.state = SubscriptionState.CANCELLED
+        self.reason = self.reason or "closed"
         self._connection.detach(self)
         channel = self._channel
         self._forget_channel()
-        if channel is not None and channel.is_open:
+        if channel is not None and not (channel.is_closing or channel.is_closed):
             channel.close()
         self._finish_cancel()
 
