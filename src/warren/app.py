@@ -49,9 +49,10 @@ class Warren:
     """A service's messaging: its consumers, its publishers, and the broker and store they use.
 
     `broker` is a URL or several of one cluster (default: $WARREN_BROKER, else `amqp://guest:guest@localhost:5672/%2F`).
-    `store` is a URL (default: $WARREN_STORE, else `sqlite:///warren.db`). `publish_timeout` is in seconds, `window` is how
-    many publishes may be unconfirmed at a time, `max_body` is in bytes. `version` names the code in dead letters
-    (default: $WARREN_CODE_VERSION), and `redact` may blank the texts of their errors.
+    `store` is a URL (default: $WARREN_STORE, else `sqlite:///warren.db`). `publish_timeout` is in seconds (default 30),
+    `window` is how many publishes may be unconfirmed (default 1,000), `max_body` is in bytes (default 16 MiB).
+    `version` names the code in dead letters (default: $WARREN_CODE_VERSION), and `redact` may blank the texts of their
+    errors.
     """
 
     def __init__(
@@ -113,8 +114,8 @@ class Warren:
         """Declare a handler for the messages of a queue. The function itself stays as it is, callable in tests.
 
         Return acknowledges, `raise Transient` retries with delay, `raise Permanent` dead-letters. `messages` are one or
-        more message classes or a union (default: the handler's annotation). `bind` is a routing-key pattern, several, or
-        `Headers` (default: what the messages say). `transient` and `permanent` list further exceptions; any
+        more message classes or a union (default: the handler's annotation). `bind` is a routing-key pattern, several,
+        or `Headers` (default: what the messages say). `transient` and `permanent` list further exceptions; any
         other one follows `unknown`: "retry" (default) or "dead-letter". `idempotent=True` absorbs duplicates by message
         id, a function by what it returns. `prefetch` and `concurrency` are per worker process (defaults 50 and 8
         threads for `def`; 200 and 100 tasks for `async def`). `time_limit` bounds one run of the handler (default
@@ -193,7 +194,8 @@ class Warren:
     def publish(self, message: Message, *, timeout: float | None = None, **options: Unpack[PublishOptions]) -> Receipt:
         """Publish one message; return once the broker confirmed it and a queue received it.
 
-        `timeout` is in seconds (default: the application's). Raises `Unroutable`, `Nacked`, `Blocked` or `Indeterminate`.
+        `timeout` is in seconds (default: the application's). Raises `Unroutable`, `Nacked`, `Blocked`, `Indeterminate`
+        or `MessageTooLarge`.
         """
         return self._publisher().publish(message, timeout=timeout, **options)
 

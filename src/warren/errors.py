@@ -150,7 +150,8 @@ class PublishManyError(PublishError):
     def __init__(self, failures: Sequence[tuple[Any, PublishError]], confirmed: int) -> None:
         first = failures[0][1]
         super().__init__(
-            f"{len(failures)} of {len(failures) + confirmed} messages failed; the first: {type(first).__name__}: {first}"
+            f"{len(failures)} of {len(failures) + confirmed} messages failed; "
+            f"the first: {type(first).__name__}: {first}"
         )
         self.failures = tuple(failures)
         self.confirmed = confirmed

@@ -2,8 +2,9 @@
 
 Not here: the comparison (`topology/plan.py`), the HTTP API (`management/`), the AMQP calls (`transport/declare.py`).
 
-Two ways, depending on what the broker lets us see. With the management API every difference is known and named. Without
-it AMQP tells what is missing and of each conflict one difference. Either way nothing is changed where anything conflicts.
+Two ways, depending on what the broker lets us see. With the management API every difference is known and named.
+Without it AMQP tells what is missing and of each conflict one difference. Either way nothing is changed where anything
+conflicts.
 """
 
 from __future__ import annotations

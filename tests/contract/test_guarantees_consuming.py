@@ -1,4 +1,4 @@
-"""Rules 7 to 12: consuming and settling. Each test is named for the rule it holds Warren to, and runs on every broker."""
+"""Rules 7 to 12: consuming and settling. Each test is named for its rule, and runs on every broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules 23, 24, 25, 28 and 29: time limits, shutdown, recovery, secrets, bodies. Named for the rule, run on every broker.
+"""Rules 23, 24, 25, 28 and 29: time limits, shutdown, recovery, secrets, bodies. Each on every broker.
 
 Whole processes and signals: tests/acceptance/test_cli_run.py.
 """
@@ -215,7 +215,7 @@ def test_a_refused_login_is_told_at_once(broker: BrokerUnderTest) -> None:
 
 def test_a_missing_virtual_host_is_told_at_once(broker: BrokerUnderTest) -> None:
     app = Warren("billing", broker=broker.url.rpartition("/")[0] + "/nowhere")
-    with app, pytest.raises(BrokerRefused, match="the virtual host was refused.*nowhere"):
+    with app, pytest.raises(BrokerRefused, match=r"the virtual host was refused.*nowhere"):
         app.publish(OrderCreated(order_id=1))
 
 
@@ -257,7 +257,7 @@ def test_a_broker_that_is_not_there_is_unavailable_after_the_timeout() -> None:
 
     worker = app.worker()
     with pytest.raises(
-        BrokerUnavailable, match="no broker at amqp://guest:\\*\\*\\*@127.0.0.1:1/%2F within.*nothing listens"
+        BrokerUnavailable, match=r"no broker at amqp://guest:\*\*\*@127.0.0.1:1/%2F within.*nothing listens"
     ):
         worker.start(timeout=0.5)
     worker.close()

@@ -70,7 +70,7 @@ def test_rule_01_persistent_messages_survive_a_kill_of_the_node(
 def test_rule_02_an_unroutable_message_raises_and_is_never_counted_as_sent(broker: BrokerUnderTest) -> None:
     with PlainPika(broker.url) as plain, Warren("shop", broker=broker.url) as app:
         plain.channel.exchange_declare("orders", "topic", durable=True)
-        with pytest.raises(Unroutable, match="no queue receives exchange 'orders' with routing key 'orders.created'"):
+        with pytest.raises(Unroutable, match=r"no queue receives exchange 'orders' with routing key 'orders.created'"):
             app.publish(OrderCreated(order_id=1))
         with pytest.raises(Unroutable, match="queue 'parcels'"):
             app.publish(Parcel(number=1))

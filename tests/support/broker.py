@@ -37,11 +37,13 @@ class BrokerUnderTest:
         return management_call(self.node.management_port, method, path, body)
 
     def wait_until_recorded(self, *queues: str) -> None:
-        """Wait until `queues`, quorum queues declared just now, survive a kill of the node.
+        """Wait until `queues`, quorum queues declared just now, and their bindings survive a kill of the node.
 
-        RabbitMQ (3.10 and 4.0) writes the register of quorum queues up to a second after it confirmed the declaration.
-        A node that dies within that second never elects a leader for the queue again, whatever the queue had confirmed.
+        RabbitMQ (3.10 and 4.0) writes the register of quorum queues up to a second, and the log of its definitions up
+        to two, after it confirmed a declaration. A node that dies within the first never elects a leader for the queue
+        again, whatever the queue had confirmed; one that dies within the second has forgotten the binding.
         """
+        self.node.rabbitmqctl("eval", "mnesia:sync_log().")
         wait_until(
             # An Erlang term: the name is followed by the next binary, so that "q" is not found in "q.dead".
             lambda: all(f"_{queue}m".encode() in register for register in self._registers() for queue in queues),

@@ -194,7 +194,10 @@ class TimeLimitExceeded(Event):
 @final
 @dataclass(frozen=True, slots=True)
 class SettleDelayed(Event):
-    """The copy of a retry or dead letter was not confirmed; the original stays unacknowledged, and it is tried again."""
+    """The copy of a retry or dead letter was not confirmed: the original stays unacknowledged.
+
+    The copy is tried again in `next_try` seconds.
+    """
 
     queue: str
     consumer: str

@@ -1,6 +1,6 @@
 """The retry policy, and the decision what becomes of a failed delivery. Pure: no I/O, no clock.
 
-Not here: where the delay is spent (in the broker: `topology/consumer.py`), or how it is carried out (`worker/settle.py`).
+Not here: where the delay is spent (in the broker: `topology/consumer.py`), or who sends it there (`worker/settle.py`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Retry:
     """A bounded ladder of delays: `Retry("1s", "10s", "1m")` tries four times in all.
 
     Each delay becomes one durable queue on the broker, a retry tier, so delays survive every restart and hold no
-    message in a worker's memory. `attempts` (default: one more than there are delays) beyond the ladder repeats its last
-    delay. `Retry()` never retries.
+    message in a worker's memory. `attempts` (default: one more than there are delays) beyond the ladder repeats its
+    last delay. `Retry()` never retries.
     """
 
     __slots__ = ("attempts", "delays")

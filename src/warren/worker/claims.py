@@ -2,10 +2,10 @@
 
 Not here: the stores (`reliability/stores/`), or what a claim means (`reliability/idempotency.py`).
 
-Theory of operation. Three threads beside the handlers: one claims what has arrived since its last call to the store, one
-marks done (or releases) what has finished meanwhile and only then lets it be settled, one renews the leases of what is
-still held. While the store does not answer, both ends wait with back-off: nothing is charged to a message, and nothing
-is settled that is not recorded.
+Theory of operation. Three threads beside the handlers: one claims what has arrived since its last call to the store,
+one marks done (or releases) what has finished meanwhile and only then lets it be settled, one renews the leases of what
+is still held. While the store does not answer, both ends wait with back-off: nothing is charged to a message, and
+nothing is settled that is not recorded.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _log = logging.getLogger("warren.worker")
 class ClaimStages:
     """The stages around the handlers of one idempotent consumer.
 
-    `prepare` decodes a job (an outcome if that fails), `run` passes claimed jobs to the handlers, `settle` carries out an
-    outcome.
+    `prepare` decodes a job (an outcome if that fails), `run` passes claimed jobs to the handlers, `settle` carries out
+    an outcome.
     """
 
     def __init__(

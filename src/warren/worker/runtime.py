@@ -150,7 +150,7 @@ class ConsumerRuntime:
 
     def _run_with_inbox(self, job: Job) -> Outcome | None:
         """Run until the store answers; None where the worker stops first: the delivery stays unacknowledged."""
-        store = cast(TransactionalStore, self._around.store)  # checked at start-up
+        store = cast("TransactionalStore", self._around.store)  # checked at start-up
         outcome = until_answered(
             lambda: self._processor.run_in_transaction(job, store),
             consumer=self.spec.name,

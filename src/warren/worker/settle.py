@@ -6,8 +6,8 @@ Not here: which outcome (`process.py`, `reliability/retry.py`).
     RetryLater, Defer   copy to the retry tier, confirmed → acknowledge
     DeadLetter          copy to the dead-letter queue, confirmed → acknowledge
 
-A copy that is returned, nacked, blocked or indeterminate does not acknowledge: the original stays with this worker and the
-copy is tried again, with back-off, until it is confirmed or the delivery's channel is gone, when the broker
+A copy that is returned, nacked, blocked or indeterminate does not acknowledge: the original stays with this worker and
+the copy is tried again, with back-off, until it is confirmed or the delivery's channel is gone, when the broker
 redelivers the original. So a message may be doubled between its copy's confirm and its own ack; it is never lost.
 """
 

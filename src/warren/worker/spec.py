@@ -23,7 +23,10 @@ __all__ = ["ConsumerSpec", "Idempotency"]
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """How duplicates are told: by `key(message)`, or by message id where `key` is None; done keys are kept `window` seconds."""
+    """How duplicates are told: by `key(message)`, or by message id where `key` is None.
+
+    Done keys are kept for `window` seconds (default: seven days).
+    """
 
     key: Callable[[Any], object] | None = None
     window: float = 7 * 86_400.0

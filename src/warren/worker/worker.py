@@ -2,9 +2,9 @@
 
 Not here: several processes (`supervisor.py`), and how one consumer runs (`runtime.py`).
 
-Shutdown (on SIGTERM, SIGINT, `stop`, or after a handler ran too long): cancel the consumers → leave what no handler has
-begun → let the handlers in flight finish within the grace time → wait for copies and marks → send the last acks → close.
-What is unfinished stays unacknowledged, and the broker redelivers it.
+Shutdown (on SIGTERM, SIGINT, `stop`, or after a handler ran too long): cancel the consumers → leave what no handler
+has begun → let the handlers in flight finish within the grace time → wait for copies and marks → send the last acks →
+close. What is unfinished stays unacknowledged, and the broker redelivers it.
 """
 
 from __future__ import annotations
