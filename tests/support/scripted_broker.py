@@ -328,6 +328,7 @@ class ScriptedConnection:
         self.bus.subscribe(self.events.append)
         self.frame_max = 131_072
         self.error: WarrenError | None = None
+        self.stream: Any = None  # set only while it is up
         self.channels: set[int] = set()
         self.users: list[Any] = []
 
@@ -338,6 +339,9 @@ class ScriptedConnection:
 
     def detach(self, user: Any) -> None:
         self.users.remove(user)
+
+    def wait_open(self, timeout: float) -> None:
+        """As far as this connection is concerned it has waited."""
 
     def reserve_channel(self) -> int:
         number = next(number for number in itertools.count(1) if number not in self.channels)
@@ -353,7 +357,7 @@ class ScriptedConnection:
         """Open, and return the broker at the other end."""
         broker = ScriptedBroker(self.loop, frame_max=frame_max)
         broker.silent = silent or set()
-        stream = broker.connect()
+        self.stream = stream = broker.connect()
         self.frame_max = stream.frame_max
         self.error = None
         for user in list(self.users):
@@ -364,7 +368,7 @@ class ScriptedConnection:
     def down(self, broker: ScriptedBroker, reason: str = "reset") -> None:
         """Lose it: pika tells the channels first."""
         broker.lose()
-        self.error = BrokerUnavailable(reason)
+        self.stream, self.error = None, BrokerUnavailable(reason)
         for user in list(self.users):
             user.connection_lost(reason)
         self.loop.run()

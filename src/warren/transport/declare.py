@@ -13,7 +13,14 @@ from typing import Any, Final
 
 import pika.exceptions
 
-from warren.errors import BrokerRefused, BrokerUnavailable, TopologyConflict, TopologyMissing, WarrenError
+from warren.errors import (
+    BrokerRefused,
+    BrokerUnavailable,
+    ConfigurationError,
+    TopologyConflict,
+    TopologyMissing,
+    WarrenError,
+)
 from warren.topology import (
     Binding,
     DestinationKind,
@@ -42,7 +49,6 @@ class ChannelDeclarer:
     def __init__(self, connection: Connection, *, timeout: float = TIMEOUT) -> None:
         self._connection = connection
         self._timeout = timeout
-        self._number = connection.reserve_channel()
 
     def declare_exchange(self, exchange: Exchange) -> None:
         """Create an exchange. Raises `TopologyConflict` where it exists with other properties."""
@@ -106,7 +112,8 @@ class ChannelDeclarer:
     def _run(self, what: str, operation: Operation) -> None:
         self._connection.wait_open(self._timeout)
         future: Future[None] = Future()
-        self._connection.io.post(lambda: self._begin(operation, future))
+        if not self._connection.io.post(lambda: self._begin(what, operation, future)):
+            raise BrokerUnavailable("the connection has been closed")
         try:
             future.result(self._timeout)
         except FutureTimeout:
@@ -116,26 +123,36 @@ class ChannelDeclarer:
         except pika.exceptions.AMQPError as error:
             raise BrokerUnavailable(f"the connection was lost while declaring {what}: {error}") from error
 
-    def _begin(self, operation: Operation, future: Future[None]) -> None:
+    def _begin(self, what: str, operation: Operation, future: Future[None]) -> None:
         """Open a channel, run the operation, close the channel. I/O thread."""
         stream: Stream | None = self._connection.stream
-        if stream is None:
+        if stream is None or not stream.is_open:
             future.set_exception(pika.exceptions.AMQPConnectionError("not connected"))
             return
+        number = self._connection.reserve_channel()
+        answered = False
 
         def opened(channel: Any) -> None:
-            channel.add_on_close_callback(closed)
-            operation(channel, lambda _frame: channel.close())
+            try:
+                operation(channel, done)
+            except Exception as error:  # pika could not write it, for example a name that is too long
+                future.set_exception(ConfigurationError(f"{what} cannot be declared: {error}"))
+                channel.close()
+
+        def done(_frame: Any) -> None:
+            nonlocal answered
+            answered = True
+            channel.close()
 
         def closed(_channel: Any, error: BaseException) -> None:
-            if future.done():
-                return
-            if isinstance(error, pika.exceptions.ChannelClosedByClient):
+            self._connection.release_channel(number)
+            if answered:
                 future.set_result(None)
-            else:
+            elif not future.done():
                 future.set_exception(error)
 
-        stream.channel(channel_number=self._number, on_open_callback=opened)
+        channel = stream.channel(channel_number=number, on_open_callback=opened)
+        channel.add_on_close_callback(closed)
 
 
 _INEQUIVALENT: Final = re.compile(
