@@ -96,7 +96,7 @@ class IdempotencyStore(Protocol):
         ...
 
     def purge(self) -> int:
-        """Delete what is outside its window, a bounded number of rows a call; return how many."""
+        """Delete what is outside its window, a bounded number of rows a call; return how many: ask again until none."""
         ...
 
     def close(self) -> None:
