@@ -1,39 +1,22 @@
-"""Properties, field tables and publish frames as bytes (AMQP 0-9-1, sections 4.2.3 to 4.2.6).
+"""Properties and publish frames as bytes (AMQP 0-9-1, sections 4.2.3 to 4.2.6).
 
-Not here: handshake, channels and every other method, which pika encodes. These are the hot paths, and the field types
-that a copy has to keep exactly.
+Not here: field tables (`fields.py`), or handshake, channels and every other method, which pika encodes.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from warren.contracts.properties import (
-    EMPTY_HEADERS,
-    FieldValue,
-    Float32,
-    Headers,
-    Int8,
-    Int16,
-    Int32,
-    Properties,
-    Timestamp,
-    UInt8,
-    UInt16,
-    UInt32,
-)
+from warren.contracts.properties import EMPTY_HEADERS, Headers, Properties
+from warren.transport.fields import decode_table, encode_table, interned, repeated, short_string
 
 __all__ = [
     "FRAME_END",
     "decode_properties",
     "encode_properties",
     "encode_publish",
-    "encode_table",
     "header_frame_size",
 ]
 
@@ -50,8 +33,6 @@ _header_payload: Final = struct.Struct(">HHQH")
 _u16: Final = struct.Struct(">H")
 _u32: Final = struct.Struct(">L")
 _u64: Final = struct.Struct(">Q")
-_long_field: Final = struct.Struct(">cq")
-_decimal_field: Final = struct.Struct(">cBi")
 
 # Property flags, most significant bit first (section 4.2.6.1).
 _CONTENT_TYPE: Final = 1 << 15
@@ -73,27 +54,12 @@ _CLUSTER_ID: Final = 1 << 2
 # -- writing ------------------------------------------------------------------------------
 
 
-def _short_string(text: str) -> bytes:
-    if not isinstance(text, str):
-        raise ValueError(f"{text!r:.40} is not text, as names and most properties have to be")
-    raw = text.encode("utf-8", "surrogateescape")
-    if len(raw) > 255:
-        raise ValueError(f"{text[:20]!r}… has {len(raw)} bytes; a short string holds 255")
-    return bytes((len(raw),)) + raw
-
-
-# Types, content types, exchanges, header names: few different ones, written with every message.
-_repeated: Final = lru_cache(maxsize=1024)(_short_string)
-
-
 def encode_properties(properties: Properties) -> bytes:
     """Write the flags and the property list; raises `ValueError` where a value does not fit its field."""
     try:
         return _property_list(properties)
     except (struct.error, TypeError, OverflowError) as error:
         raise ValueError(f"a property or header does not fit its field: {error}") from error
-    except RecursionError:
-        raise ValueError("the headers are nested too deep, or contain themselves") from None
 
 
 def _property_list(properties: Properties) -> bytes:  # noqa: C901 - one paragraph a property
@@ -103,10 +69,10 @@ def _property_list(properties: Properties) -> bytes:  # noqa: C901 - one paragra
     add = parts.append
     if p.content_type is not None:
         flags |= _CONTENT_TYPE
-        add(_repeated(p.content_type))
+        add(repeated(p.content_type))
     if p.content_encoding is not None:
         flags |= _CONTENT_ENCODING
-        add(_repeated(p.content_encoding))
+        add(repeated(p.content_encoding))
     if p.headers:
         flags |= _HEADERS
         add(encode_table(p.headers))
@@ -118,134 +84,38 @@ def _property_list(properties: Properties) -> bytes:  # noqa: C901 - one paragra
         add(bytes((p.priority,)))
     if p.correlation_id is not None:
         flags |= _CORRELATION_ID
-        add(_short_string(p.correlation_id))
+        add(short_string(p.correlation_id))
     if p.reply_to is not None:
         flags |= _REPLY_TO
-        add(_repeated(p.reply_to))
+        add(repeated(p.reply_to))
     if p.expiration is not None:
         flags |= _EXPIRATION
-        add(_repeated(p.expiration))
+        add(repeated(p.expiration))
     if p.message_id is not None:
         flags |= _MESSAGE_ID
-        add(_short_string(p.message_id))
+        add(short_string(p.message_id))
     if p.timestamp is not None:
         flags |= _TIMESTAMP
         add(_u64.pack(p.timestamp))
     if p.type is not None:
         flags |= _TYPE
-        add(_repeated(p.type))
+        add(repeated(p.type))
     if p.user_id is not None:
         flags |= _USER_ID
-        add(_repeated(p.user_id))
+        add(repeated(p.user_id))
     if p.app_id is not None:
         flags |= _APP_ID
-        add(_repeated(p.app_id))
+        add(repeated(p.app_id))
     if p.cluster_id is not None:
         flags |= _CLUSTER_ID
-        add(_repeated(p.cluster_id))
+        add(repeated(p.cluster_id))
     return _u16.pack(flags) + b"".join(parts)
-
-
-def encode_table(table: Mapping[str, FieldValue]) -> bytes:
-    """Write a field table with its length."""
-    parts: list[bytes] = []
-    for name, value in table.items():
-        parts.append(_repeated(name))
-        parts.append(_encode_value(value))
-    body = b"".join(parts)
-    return _u32.pack(len(body)) + body
-
-
-_SIZED: Final[dict[type, struct.Struct]] = {
-    Int8: struct.Struct(">cb"),
-    UInt8: struct.Struct(">cB"),
-    Int16: struct.Struct(">ch"),
-    UInt16: struct.Struct(">cH"),
-    Int32: struct.Struct(">ci"),
-    UInt32: struct.Struct(">cI"),
-    Float32: struct.Struct(">cf"),
-    float: struct.Struct(">cd"),
-}
-_CODES: Final[dict[type, bytes]] = {
-    Int8: b"b",
-    UInt8: b"B",
-    Int16: b"s",
-    UInt16: b"u",
-    Int32: b"I",
-    UInt32: b"i",
-    Float32: b"f",
-    float: b"d",
-}
-
-
-_PLAIN: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
-    (str, str.__str__),
-    (int, int.__int__),
-    (float, float.__float__),
-    (bytes, bytes.__bytes__),
-)
-
-
-def _encode_value(value: Any) -> bytes:
-    kind = type(value)
-    if kind is str:
-        # Bytes that were read as text they are not (a routing key in Latin-1) leave as they came.
-        raw: bytes = value.encode("utf-8", "surrogateescape")
-        return b"S" + _u32.pack(len(raw)) + raw
-    if kind is int:
-        return _long_field.pack(b"l", value)
-    if kind is bool:
-        return b"t\x01" if value else b"t\x00"
-    if value is None:
-        return b"V"
-    sized = _SIZED.get(kind)
-    if sized is not None:
-        return sized.pack(_CODES[kind], value)
-    if kind is bytes:
-        return b"x" + _u32.pack(len(value)) + bytes(value)
-    if kind is bytearray:
-        return b"S" + _u32.pack(len(value)) + bytes(value)
-    return _encode_rare(value)
-
-
-def _encode_rare(value: Any) -> bytes:
-    if isinstance(value, Timestamp):
-        return b"T" + _u64.pack(value)
-    if isinstance(value, datetime):
-        return b"T" + _u64.pack(_epoch_seconds(value))
-    if isinstance(value, Mapping):
-        return b"F" + encode_table(value)
-    if isinstance(value, (list, tuple)):
-        items = b"".join(map(_encode_value, value))
-        return b"A" + _u32.pack(len(items)) + items
-    if isinstance(value, Decimal):
-        return _encode_decimal(value)
-    for base, plain in _PLAIN:  # the members of enums, and other subclasses
-        if isinstance(value, base):
-            return _encode_value(plain(value))
-    raise ValueError(f"a header cannot hold {type(value).__name__}; use text, numbers, booleans, lists or mappings")
-
-
-def _epoch_seconds(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise ValueError(f"the time {moment} in a header has no time zone; write datetime(…, tzinfo=UTC)")
-    return int(moment.timestamp())
-
-
-def _encode_decimal(value: Decimal) -> bytes:
-    sign, digits, exponent = value.as_tuple()
-    if isinstance(exponent, int) and 0 < exponent < 10:
-        digits, exponent = digits + (0,) * exponent, 0
-    if not isinstance(exponent, int) or not -255 <= exponent <= 0:
-        raise ValueError(f"{value} does not fit an AMQP decimal: 32 bits, and 0 to 255 decimal places")
-    unscaled = int("".join(map(str, digits)))
-    return _decimal_field.pack(b"D", -exponent, -unscaled if sign else unscaled)
 
 
 @lru_cache(maxsize=1024)
 def _publish_frame(channel: int, exchange: str, routing_key: str) -> bytes:
     # Flag bit 0 is mandatory: every publish is (the broker returns what no queue receives).
-    payload = _u32.pack(BASIC_PUBLISH) + b"\0\0" + _short_string(exchange) + _short_string(routing_key) + b"\x01"
+    payload = _u32.pack(BASIC_PUBLISH) + b"\0\0" + short_string(exchange) + short_string(routing_key) + b"\x01"
     return _frame_head.pack(FRAME_METHOD, channel, len(payload)) + payload + b"\xce"
 
 
@@ -299,14 +169,14 @@ def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one p
         headers: Headers = EMPTY_HEADERS
         if flags & _CONTENT_TYPE:
             end = at + 1 + data[at]
-            content_type = _interned(data[at + 1 : end])
+            content_type = interned(data[at + 1 : end])
             at = end
         if flags & _CONTENT_ENCODING:
             end = at + 1 + data[at]
-            content_encoding = _interned(data[at + 1 : end])
+            content_encoding = interned(data[at + 1 : end])
             at = end
         if flags & _HEADERS:
-            headers, at = _decode_table(data, at)
+            headers, at = decode_table(data, at)
         if flags & _DELIVERY_MODE:
             delivery_mode = data[at]
             at += 1
@@ -319,11 +189,11 @@ def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one p
             at = end
         if flags & _REPLY_TO:
             end = at + 1 + data[at]
-            reply_to = _interned(data[at + 1 : end])
+            reply_to = interned(data[at + 1 : end])
             at = end
         if flags & _EXPIRATION:
             end = at + 1 + data[at]
-            expiration = _interned(data[at + 1 : end])
+            expiration = interned(data[at + 1 : end])
             at = end
         if flags & _MESSAGE_ID:
             end = at + 1 + data[at]
@@ -334,24 +204,22 @@ def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one p
             at += 8
         if flags & _TYPE:
             end = at + 1 + data[at]
-            kind = _interned(data[at + 1 : end])
+            kind = interned(data[at + 1 : end])
             at = end
         if flags & _USER_ID:
             end = at + 1 + data[at]
-            user_id = _interned(data[at + 1 : end])
+            user_id = interned(data[at + 1 : end])
             at = end
         if flags & _APP_ID:
             end = at + 1 + data[at]
-            app_id = _interned(data[at + 1 : end])
+            app_id = interned(data[at + 1 : end])
             at = end
         if flags & _CLUSTER_ID:
             end = at + 1 + data[at]
-            cluster_id = _interned(data[at + 1 : end])
+            cluster_id = interned(data[at + 1 : end])
             at = end
     except (IndexError, struct.error) as error:
         raise ValueError(f"malformed message properties: {error}") from error
-    except RecursionError:
-        raise ValueError("malformed message properties: tables nested without end") from None
     if at > len(data):
         raise ValueError("malformed message properties: the last is longer than its frame")
     return Properties(
@@ -370,105 +238,3 @@ def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one p
         app_id,
         cluster_id,
     )
-
-
-@lru_cache(maxsize=4096)
-def _interned(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _decode_table(data: bytes, at: int) -> tuple[dict[str, FieldValue], int]:
-    (size,) = _u32.unpack_from(data, at)
-    at += 4
-    end = at + size
-    if end > len(data):
-        raise IndexError("a field table is longer than its frame")
-    table: dict[str, FieldValue] = {}
-    while at < end:
-        value_at = at + 1 + data[at]
-        name = _interned(data[at + 1 : value_at])
-        code = data[value_at]
-        if code == 0x6C:  # "l", what Warren's own headers are
-            table[name] = int.from_bytes(data[value_at + 1 : value_at + 9], "big", signed=True)
-            at = value_at + 9
-        else:
-            table[name], at = _decode_value(code, data, value_at + 1)
-    if at != end:
-        raise ValueError("malformed message properties: a field is longer than its table")
-    return table, at
-
-
-_READERS: Final[dict[int, tuple[struct.Struct, Any]]] = {
-    ord("b"): (struct.Struct(">b"), Int8),
-    ord("B"): (struct.Struct(">B"), UInt8),
-    ord("s"): (struct.Struct(">h"), Int16),
-    ord("U"): (struct.Struct(">h"), Int16),  # as the specification has it; RabbitMQ writes "s"
-    ord("u"): (struct.Struct(">H"), UInt16),
-    ord("I"): (struct.Struct(">i"), Int32),
-    ord("i"): (struct.Struct(">I"), UInt32),
-    ord("l"): (struct.Struct(">q"), int),
-    ord("L"): (struct.Struct(">q"), int),  # py-amqp writes it; RabbitMQ too passes it on as "l"
-    ord("f"): (struct.Struct(">f"), Float32),
-    ord("d"): (struct.Struct(">d"), float),
-    ord("t"): (struct.Struct(">?"), bool),
-}
-
-
-def _decode_value(code: int, data: bytes, at: int) -> tuple[FieldValue, int]:
-    if code == 0x53:  # "S"
-        (size,) = _u32.unpack_from(data, at)
-        end = at + 4 + size
-        return _long_string(data[at + 4 : end]), end
-    reader = _READERS.get(code)
-    if reader is not None:
-        layout, kind = reader
-        return kind(layout.unpack_from(data, at)[0]), at + layout.size
-    if code == 0x56:  # "V"
-        return None, at
-    return _decode_rare(code, data, at)
-
-
-def _long_string(raw: bytes) -> FieldValue:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return bytearray(raw)
-
-
-def _decode_rare(code: int, data: bytes, at: int) -> tuple[FieldValue, int]:
-    match chr(code):
-        case "T":
-            (seconds,) = _u64.unpack_from(data, at)
-            return _timestamp(seconds), at + 8
-        case "F":
-            return _decode_table(data, at)
-        case "x":
-            (size,) = _u32.unpack_from(data, at)
-            return data[at + 4 : at + 4 + size], at + 4 + size
-        case "A":
-            return _decode_array(data, at)
-        case "D":
-            places, unscaled = struct.unpack_from(">Bi", data, at)
-            return Decimal(f"{unscaled}e-{places}"), at + 5  # exact, whatever the thread's decimal context
-        case other:
-            raise ValueError(f"unknown field type {other!r} in message headers")
-
-
-def _timestamp(seconds: int) -> FieldValue:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return Timestamp(seconds)
-
-
-def _decode_array(data: bytes, at: int) -> tuple[list[FieldValue], int]:
-    (size,) = _u32.unpack_from(data, at)
-    at += 4
-    end = at + size
-    items: list[FieldValue] = []
-    while at < end:
-        item, at = _decode_value(data[at], data, at + 1)
-        items.append(item)
-    if at != end:
-        raise ValueError("malformed message properties: an item is longer than its array")
-    return items, at

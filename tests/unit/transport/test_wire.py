@@ -31,11 +31,11 @@ from warren.contracts.properties import (
     UInt16,
     UInt32,
 )
+from warren.transport.fields import MAX_DEPTH, encode_table
 from warren.transport.wire import (
     decode_properties,
     encode_properties,
     encode_publish,
-    encode_table,
     header_frame_size,
 )
 
@@ -426,17 +426,22 @@ def test_lengths_that_lead_nowhere_are_refused(raw: bytes) -> None:
         decode_properties(raw, 0)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(b"F", b"\x01a"), (b"A", b"")], ids=["tables", "arrays"])
-def test_nesting_without_end_is_refused_as_a_value_error(kind: bytes, name: bytes) -> None:
-    """RabbitMQ passes 3,000 levels on; the reader must not die of it, or it dies again at each redelivery."""
-    field = b""
-    for _ in range(3_000):
-        field = name + kind + struct.pack(">L", len(field)) + field
-    if not name:
-        field = b"\x01a" + field
+def nested(kind: bytes, levels: int) -> bytes:
+    """Return a field table with a value that is tables or arrays inside each other."""
+    inner, name = b"", b"\x01a" if kind == b"F" else b""
+    for level in range(levels):
+        inner = (name if level < levels - 1 else b"\x01a") + kind + struct.pack(">L", len(inner)) + inner
+    return in_table(inner)
 
-    with pytest.raises(ValueError, match="nested"):
-        decode_properties(in_table(field), 0)
+
+@pytest.mark.parametrize("kind", [b"F", b"A"])
+def test_deep_nesting_is_refused_as_a_value_error_at_the_same_depth_on_every_stack(kind: bytes) -> None:
+    """RabbitMQ passes 3,000 levels on; a reader that dies of it dies again at each redelivery."""
+    assert decode_properties(nested(kind, MAX_DEPTH), 0).headers
+    assert encode_properties(decode_properties(nested(kind, MAX_DEPTH), 0)) == nested(kind, MAX_DEPTH)
+    for levels in (MAX_DEPTH + 1, 3_000):
+        with pytest.raises(ValueError, match="nested too deep"):
+            decode_properties(nested(kind, levels), 0)
 
 
 # -- publishes ------------------------------------------------------------------------------------
