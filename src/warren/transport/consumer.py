@@ -18,6 +18,7 @@ import enum
 import logging
 import random
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class ConsumerChannel:
         self._stream: Stream | None = None
         self._channel: Any = None
         self._tag = ""
+        self.acked_at = 0.0  # when acks left last, on the monotonic clock
         self._failures = 0  # subscriptions in a row that did not come about
         self._on_cancelled: Callable[[], None] | None = None
 
@@ -279,6 +281,7 @@ class ConsumerChannel:
             ]
             if frames:
                 self._stream.write(b"".join(frames))
+                self.acked_at = time.monotonic()
 
     def _settle(self, tag: int) -> None:
         try:

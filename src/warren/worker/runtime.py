@@ -211,10 +211,13 @@ class ConsumerRuntime:
         with self._lock:
             return self._lock.wait_for(lambda: self._in_flight <= 0, timeout)
 
-    def close(self) -> None:
-        """Send the last acks and let go; what is unfinished stays unacknowledged."""
+    def finish(self) -> None:
+        """Settle no more; what is unfinished stays unacknowledged. The last acks are on their way."""
         self._settler.close()
         if self._stages is not None:
             self._stages.close()
+
+    def close(self) -> None:
+        """Close the channel and let go of the handlers."""
         self.channel.close()
         self._pool.abandon()

@@ -37,6 +37,8 @@ from warren.worker.spec import ConsumerSpec
 __all__ = ["ExitCode", "Worker", "WorkerParts"]
 
 PURGE_INTERVAL: Final = 60.0
+LINGER: Final = 0.25
+"""Seconds. Under load RabbitMQ holds acks of a quorum queue back, and drops those when their channel closes."""
 UNLIMITED_BODY: Final = 2**63  # a copy is as large as its original, which the broker took
 _log = logging.getLogger("warren.worker")
 
@@ -289,6 +291,9 @@ class Worker:
             runtime.wait_settled(max(0.0, deadline - time.monotonic()))
         unfinished = sum(max(0, runtime.in_flight) for runtime in self._runtimes)
         for runtime in self._runtimes:
+            runtime.finish()
+        self._linger()
+        for runtime in self._runtimes:
             runtime.close()
         for connection in (self._consuming, self._publishing):
             if connection is not None:
@@ -298,6 +303,15 @@ class Worker:
             self._store.close()
         self._parts.bus.emit(events.ShutdownFinished(unfinished))
         return unfinished
+
+    def _linger(self) -> None:
+        """Leave the broker time for acks that are on their way, if there are any."""
+        if not self._runtimes:
+            return
+        with contextlib.suppress(TimeoutError, BrokerUnavailable):
+            self._io.call(lambda: None, timeout=1.0)  # what was posted before has been sent then
+        quiet_at = max((runtime.channel.acked_at for runtime in self._runtimes), default=0.0) + LINGER
+        threading.Event().wait(max(0.0, quiet_at - time.monotonic()))
 
 
 def _cancel_all(runtimes: Sequence[ConsumerRuntime], *, timeout: float) -> None:
