@@ -5,10 +5,10 @@ Not here: the decision that it is (`retry.py`), or sending it there (`worker/set
 
 from __future__ import annotations
 
-import sys
+import logging
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,6 +43,7 @@ __all__ = [
     "death_headers",
     "fingerprint",
     "fit",
+    "text_of",
 ]
 
 REASON: Final = DEAD_PREFIX + "reason"
@@ -64,7 +65,11 @@ DROPPED: Final = DEAD_PREFIX + "dropped-headers"
 
 MAX_ERROR: Final = 2_000
 MAX_STACK: Final = 16_000
+_LEAST_STACK: Final = 200
+_MOST_DROPPED: Final = 50
 RESERVE: Final = 20_000  # of a frame, for the other properties and what brokers add (x-death)
+
+_log = logging.getLogger("warren.worker")
 
 Redact = Callable[[dict[str, str]], Mapping[str, str]]
 """Gets error-type, error and stack by their header names; returns what may be written."""
@@ -94,12 +99,12 @@ def death_headers(death: Death, *, redact: Redact | None = None) -> dict[str, Fi
     error = death.error
     texts = {
         ERROR_TYPE: type_name(error),
-        ERROR: cut(str(error), MAX_ERROR),
+        ERROR: cut(text_of(error), MAX_ERROR),
         STACK: cut("".join(traceback.format_exception(error)), MAX_STACK),
     }
     headers: dict[str, FieldValue] = {
         REASON: str(death.reason),
-        **(redact(dict(texts)) if redact is not None else texts),
+        **(_redacted(texts, redact) if redact is not None else texts),
         FINGERPRINT: fingerprint(error, death.message_type),
         FIRST_FAILED_AT: int(death.first_failed_at * 1000),
         LAST_FAILED_AT: int(death.last_failed_at * 1000),
@@ -117,6 +122,24 @@ def death_headers(death: Death, *, redact: Redact | None = None) -> dict[str, Fi
     return headers
 
 
+def _redacted(texts: dict[str, str], redact: Redact) -> dict[str, str]:
+    """Return what `redact` lets through. Where it fails nothing is: what it was to hide must not show."""
+    try:
+        allowed = redact(dict(texts))
+        return {name: str(allowed[name]) for name in texts if name in allowed}
+    except Exception:
+        _log.exception("the redaction of a dead letter failed; its error is left out")
+        return dict.fromkeys(texts, "")
+
+
+def text_of(error: BaseException) -> str:
+    """Return an error's text, or its type's name where making the text fails in turn."""
+    try:
+        return str(error)
+    except Exception:
+        return f"{type_name(error)} (its text could not be made)"
+
+
 def type_name(error: BaseException) -> str:
     """Name an exception's class, with its module unless built in."""
     kind = type(error)
@@ -125,8 +148,9 @@ def type_name(error: BaseException) -> str:
 
 # -- fingerprint --------------------------------------------------------------------------
 
+# Not the whole prefix: applications live below /usr too.
 _LIBRARIES: Final = tuple(
-    {str(Path(path).resolve()) for path in (*sysconfig.get_paths().values(), sys.prefix + "/lib") if path}
+    {str(Path(path).resolve()) for name, path in sysconfig.get_paths().items() if name.endswith("lib")}
     | {str(Path(warren.__file__).resolve().parent)}
 )
 
@@ -175,47 +199,61 @@ def cut(text: str, limit: int) -> str:
     return head + note.decode() + tail
 
 
-def fit(headers: Headers, *, frame_max: int) -> dict[str, FieldValue]:
+def fit(headers: Headers, *, own: Collection[str], frame_max: int) -> dict[str, FieldValue]:
     """Make headers fit one frame: at most `frame_max` - 20,000 bytes.
 
-    The stack gives way first, then the message's own headers, largest first; their names are kept in
-    `x-warren-dead-dropped-headers`. Warren's own headers always stay.
+    The stack gives way first, then what the message brought, largest first; those names are kept in
+    `x-warren-dead-dropped-headers`. The `own` headers, which Warren has just written, always stay.
     """
     budget = max(frame_max - RESERVE, frame_max // 2)
     fitted = dict(headers)
     excess = size_of(fitted) - budget
+    if excess <= 0:
+        return fitted
     stack = fitted.get(STACK)
-    if excess > 0 and isinstance(stack, str):
-        room = len(stack.encode()) - excess
-        fitted[STACK] = cut(stack, max(room, 0)) if room > 200 else ""
-    dropped: list[FieldValue] = []
-    for name in sorted(fitted, key=lambda name: -_field_size(fitted[name])):
-        if size_of(fitted) + 64 <= budget:
+    if isinstance(stack, str):
+        length = len(stack.encode("utf-8", "surrogateescape"))
+        fitted[STACK] = cut(stack, length - excess) if length - excess > _LEAST_STACK else ""
+    return _drop_largest(fitted, size_of(fitted) - budget, own)
+
+
+def _drop_largest(fitted: dict[str, FieldValue], excess: int, own: Collection[str]) -> dict[str, FieldValue]:
+    """Drop what is not our own until `excess` bytes are gone, and what the list of dropped names takes."""
+    sizes = {name: _entry_size(name, value) for name, value in fitted.items() if name not in own and name != DROPPED}
+    names: list[FieldValue] = []
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        if excess <= 0:
             break
-        if not name.startswith("x-warren-"):
-            del fitted[name]
-            dropped.append(name[:128])
-            fitted[DROPPED] = dropped[:50]
+        del fitted[name]
+        excess -= sizes[name]
+        if len(names) < _MOST_DROPPED:
+            short = cut(name, 128)
+            excess += _field_size(short) + (0 if names else _entry_size(DROPPED, []))
+            names.append(short)
+    if names:
+        fitted[DROPPED] = names
     return fitted
 
 
 def size_of(headers: Mapping[str, Any]) -> int:
     """Return the size in bytes of a field table on the wire (AMQP 0-9-1, section 4.2.5)."""
-    return 4 + sum(
-        1 + len(name.encode("utf-8", "surrogateescape")) + _field_size(value) for name, value in headers.items()
-    )
+    return 4 + sum(_entry_size(name, value) for name, value in headers.items())
+
+
+def _entry_size(name: str, value: Any) -> int:
+    return 1 + len(name.encode("utf-8", "surrogateescape")) + _field_size(value)
 
 
 def _field_size(value: Any) -> int:
     match value:
         case str():
-            return 5 + len(value.encode())
+            return 5 + len(value.encode("utf-8", "surrogateescape"))
         case bytes() | bytearray():
             return 5 + len(value)
         case Decimal():
             return 6
         case datetime() | int() | float() | None:
-            return 9
+            return 9  # at most
         case Mapping():
             return 1 + size_of(value)
         case _:

@@ -28,7 +28,7 @@ from warren.contracts.properties import FieldValue, Properties
 from warren.errors import MessageTooLarge
 from warren.observability import events
 from warren.reliability.backoff import Backoff
-from warren.reliability.dead_letter import FIRST_FAILED_AT, Death, Redact, death_headers, fingerprint, fit
+from warren.reliability.dead_letter import FIRST_FAILED_AT, Death, Redact, death_headers, fingerprint, fit, text_of
 from warren.reliability.outcome import Ack, DeadLetter, Defer, Outcome, RetryLater
 from warren.topology import dead_letter_queue, retry_queue
 from warren.transport.confirms import CONFIRMED
@@ -133,7 +133,7 @@ class Settler:
 
     def _copy(self, job: Job, queue: str, headers: dict[str, FieldValue], event: events.Event) -> None:
         properties = copy_properties(job.incoming.properties, headers=headers, message_id=job.message_id)
-        fitted = fit(properties.headers, frame_max=self._frame_max())
+        fitted = fit(properties.headers, own=headers.keys(), frame_max=self._frame_max())
         outgoing = Outgoing(
             "", queue, properties._replace(headers=fitted), job.incoming.body, job.message_id, job.message_type
         )
@@ -223,5 +223,5 @@ def _trace_id(properties: Properties) -> str | None:
 
 
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(text_of(error).split())
     return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__
