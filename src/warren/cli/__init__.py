@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # End as a program that SIGPIPE killed would: whoever read the output has enough of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except SystemExit:
+        raise
     except BaseException as error:
         return tell(error, debug)
     return code if isinstance(code, int) else 0
