@@ -80,6 +80,21 @@ def test_rule_18_the_key_may_come_from_the_message(broker: BrokerUnderTest) -> N
         assert runs == [4821]
 
 
+def test_rule_18_a_message_without_a_key_is_dead_lettered_and_not_absorbed(broker: BrokerUnderTest) -> None:
+    app = Warren("billing", broker=broker.url, store="memory://")
+
+    @app.consumer(QUEUE, OrderCreated, idempotent=lambda order: order.order_id or None)
+    def handle(order: OrderCreated) -> None: ...
+
+    seen = Recorder(app)
+    with app.worker(), app:
+        app.publish(OrderCreated(order_id=0))
+        app.publish(OrderCreated(order_id=0))
+        for letter in seen.wait(events.DeadLettered, 2):
+            assert "the idempotency key of OrderCreated is None" in letter.error
+        assert not seen.of(events.DuplicateAbsorbed)
+
+
 def test_rule_18_equal_messages_without_ids_are_not_taken_for_duplicates(broker: BrokerUnderTest) -> None:
     app = Warren("billing", broker=broker.url, store="memory://")
 

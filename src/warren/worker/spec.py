@@ -11,7 +11,7 @@ from typing import Any
 
 from warren.contracts.lookup import Contracts
 from warren.contracts.message import Message
-from warren.errors import ConfigurationError
+from warren.errors import ConfigurationError, Permanent
 from warren.reliability.classify import Rules
 from warren.reliability.retry import DEFER_DELAY, Retry
 from warren.topology import Queue, Topology, consumer_topology
@@ -76,7 +76,14 @@ class ConsumerSpec:
         return consumer_topology(self.queue, bindings=self.bindings, delays=sorted(delays))
 
     def key_of(self, message: Message, message_id: str) -> str:
-        """Return the idempotency key of a message."""
+        """Return the idempotency key of a message.
+
+        Raises `Permanent` where the key function returns None or nothing: all such messages would be taken for
+        duplicates of the first.
+        """
         if self.idempotency is None or self.idempotency.key is None:
             return message_id
-        return str(self.idempotency.key(message))
+        key = self.idempotency.key(message)
+        if key is None or key == "":
+            raise Permanent(f"the idempotency key of {type(message).__name__} is {key!r}; return what tells it apart")
+        return str(key)
