@@ -5,9 +5,8 @@ Not here: what all stores share (`test_idempotency_stores.py`).
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -182,11 +181,8 @@ store.close()
 @pytest.mark.parametrize("kind", SQL)
 def test_processes_that_create_the_schema_at_once_all_succeed(kind: str, request: pytest.FixtureRequest) -> None:
     url = url_of(kind, request)
-    children = [
-        subprocess.Popen([sys.executable, "-c", PREPARE, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    try:
+    with ExitStack() as stack:
+        children = [stack.enter_context(running(PREPARE, url)) for _ in range(4)]
         for child in children:
             assert child.stdout is not None
             assert child.stdout.readline() == "ready\n"
@@ -195,10 +191,6 @@ def test_processes_that_create_the_schema_at_once_all_succeed(kind: str, request
             child.stdin.write("go\n")
             child.stdin.flush()
         answers = sorted(child.communicate(timeout=60)[0] for child in children)
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
 
     assert answers == ["Claim\n", "InProgress\n", "InProgress\n", "InProgress\n"]
 
