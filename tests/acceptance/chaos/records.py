@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,7 @@ from typing import Any, Final
 from warren import Warren
 from warren.observability import events
 
-__all__ = ["Record", "read_records", "record_events", "size_of_records"]
+__all__ = ["Record", "Records", "record_events"]
 
 RECORDED: Final = (
     events.AckDropped,
@@ -61,22 +60,31 @@ def record_events(app: Warren, folder: Path) -> None:
     app.events.subscribe(write, *RECORDED)
 
 
-def read_records(folder: Path, *kinds: type[events.Event]) -> list[Record]:
-    """Return what all processes wrote so far, in order of time; of some kinds, or all."""
-    names = {kind.__name__ for kind in kinds}
-    return sorted(
-        (record for path in folder.glob("events-*") for record in _read(path) if not names or record.kind in names),
-        key=lambda record: record.at,
-    )
+class Records:
+    """What all processes wrote so far; each call reads on from where the last one ended."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets: dict[Path, int] = {}
+        self._records: list[Record] = []
 
-def _read(path: Path) -> Iterator[Record]:
-    pid = int(path.name.rpartition("-")[2])
-    for line in path.read_bytes().split(b"\n")[:-1]:  # What follows the last line break is not whole.
-        at, kind, fields = json.loads(line)
-        yield Record(pid, at, kind, fields)
+    def __len__(self) -> int:
+        """How many there are: unchanged means that no worker has done anything."""
+        return len(self.read())
 
+    def read(self, *kinds: type[events.Event]) -> list[Record]:
+        """Return the records of some kinds, or all, in order of time."""
+        for path in self._folder.glob("events-*"):
+            self._read_on(path)
+        self._records.sort(key=lambda record: record.at)
+        names = {kind.__name__ for kind in kinds}
+        return [record for record in self._records if not names or record.kind in names]
 
-def size_of_records(folder: Path) -> int:
-    """Return how many bytes there are: unchanged means that no worker has done anything."""
-    return sum(path.stat().st_size for path in folder.glob("events-*"))
+    def _read_on(self, path: Path) -> None:
+        offset = self._offsets.get(path, 0)
+        with path.open("rb") as file:
+            file.seek(offset)
+            whole = file.read().rpartition(b"\n")[0]  # What follows the last line break is not a whole line yet.
+        pid = int(path.name.rpartition("-")[2])
+        self._records.extend(Record(pid, *json.loads(line)) for line in whole.split(b"\n") if line)
+        self._offsets[path] = offset + len(whole) + (1 if whole else 0)
