@@ -133,7 +133,7 @@ class Warren:
                 contracts=Contracts.of(*handler.messages, max_body=self._max_body),
                 handler=handler,
                 retry=retry,
-                rules=Rules(tuple(transient), tuple(permanent), Unknown(unknown)),
+                rules=Rules.of(transient=transient, permanent=permanent, unknown=unknown),
                 bindings=resolve_bindings(target.name, handler.messages, bind),
                 prefetch=prefetch or (200 if handler.is_async else 50),
                 concurrency=concurrency or (100 if handler.is_async else 8),

@@ -5,6 +5,7 @@ Not here: what follows from it (`retry.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,18 +38,14 @@ class Rules:
     permanent: tuple[type[BaseException], ...] = ()
     unknown: Unknown = Unknown.RETRY
 
-    def __post_init__(self) -> None:
-        for name in ("transient", "permanent"):
-            value = getattr(self, name)
-            types = (value,) if isinstance(value, type) else tuple(value)
-            for each in types:
-                if not (isinstance(each, type) and issubclass(each, BaseException)):
-                    raise ConfigurationError(f"{name}=… takes exception classes, not {each!r}")
-            object.__setattr__(self, name, types)
+    @classmethod
+    def of(cls, *, transient: object = (), permanent: object = (), unknown: str = Unknown.RETRY) -> Rules:
+        """Read what a consumer's decorator was given: an exception class or several. Raises `ConfigurationError`."""
         try:
-            object.__setattr__(self, "unknown", Unknown(self.unknown))
+            rule = Unknown(unknown)
         except ValueError:
-            raise ConfigurationError(f'unknown={self.unknown!r} is not known; write "retry" or "dead-letter"') from None
+            raise ConfigurationError(f'unknown={unknown!r} is not known; write "retry" or "dead-letter"') from None
+        return cls(_exception_types("transient", transient), _exception_types("permanent", permanent), rule)
 
     def classify(self, error: BaseException) -> Classification:
         """Tell what kind of failure `error` is."""
@@ -60,3 +57,11 @@ class Rules:
         if isinstance(error, (Transient, StoreUnavailable, TimeoutError, ConnectionError, *self.transient)):
             return Classification.TRANSIENT
         return Classification.UNKNOWN
+
+
+def _exception_types(name: str, value: object) -> tuple[type[BaseException], ...]:
+    types = tuple(value) if isinstance(value, Iterable) and not isinstance(value, type) else (value,)
+    for each in types:
+        if not (isinstance(each, type) and issubclass(each, BaseException)):
+            raise ConfigurationError(f"{name}=… takes exception classes, not {each!r}")
+    return types

@@ -30,32 +30,36 @@ class Retry:
 
     def __init__(self, *delays: Duration, attempts: int | None = None) -> None:
         self.delays = tuple(parse_duration(delay) for delay in delays)
+        self.attempts = len(self.delays) + 1 if attempts is None else attempts
         if list(self.delays) != sorted(self.delays):
             raise ConfigurationError(f"{self!r}: write the delays in ascending order")
-        self.attempts = len(self.delays) + 1 if attempts is None else attempts
         if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
             raise ConfigurationError("attempts counts the first try too, so it is 1 or more")
         if self.attempts > 1 and not self.delays:
             raise ConfigurationError('attempts without delays; write Retry("10s", attempts=5)')
 
     def __repr__(self) -> str:
-        ladder = ", ".join(f'"{format_duration(delay)}"' for delay in self.delays)
-        return f"Retry({ladder})"
+        parts = [f'"{format_duration(delay)}"' for delay in self.delays]
+        if self.attempts != len(self.delays) + 1:
+            parts.append(f"attempts={self.attempts}")
+        return f"Retry({', '.join(parts)})"
 
     @staticmethod
     def after(delay: Duration, reason: str = "") -> RetryAfter:
         """Return the error a handler raises to ask for a delay of its own, rounded up to a tier.
 
-        For example from an HTTP `Retry-After`: `raise Retry.after(int(response.headers["Retry-After"]))`.
+        For example from an HTTP `Retry-After`: `raise Retry.after(int(response.headers["Retry-After"]))`. A number
+        out of range means the shortest or the longest tier.
         """
-        return RetryAfter(parse_duration(delay), reason)
+        return RetryAfter(parse_duration(delay) if isinstance(delay, str) else max(0.0, float(delay)), reason)
 
     @property
     def horizon(self) -> float:
-        """How long after its first attempt a message may still be retried, in seconds."""
-        if not self.delays:
-            return 0.0
-        return sum(self.delay(attempt) for attempt in range(1, self.attempts))
+        """How long after its first attempt a message may still be retried, in seconds, without the handlers' own time.
+
+        A handler may ask for the longest delay each time (`Retry.after`).
+        """
+        return (self.attempts - 1) * self.delays[-1] if self.delays else 0.0
 
     def delay(self, attempt: int) -> float:
         """Return the delay after the failed attempt of that number, in seconds."""
