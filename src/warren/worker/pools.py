@@ -54,7 +54,7 @@ class ThreadPool:
         self._on_late = on_late
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._running: dict[int, tuple[Job, float]] = {}  # by thread number: the job, and when it began
-        self._stopping = threading.Event()
+        self._abandoned = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True)
             for number in range(threads)
@@ -70,7 +70,6 @@ class ThreadPool:
             put(job)
 
     def stop(self) -> list[Job]:
-        self._stopping.set()
         unstarted = []
         while not self._jobs.empty():
             job = self._jobs.get()
@@ -82,6 +81,7 @@ class ThreadPool:
 
     def abandon(self) -> None:
         """Threads are daemons: they end with the process."""
+        self._abandoned.set()
 
     def overdue(self, now: float) -> list[Job]:
         """Return the jobs that have run too long at monotonic time `now`."""
@@ -104,7 +104,7 @@ class ThreadPool:
     def _watch(self) -> None:
         interval = max(0.02, min(0.5, (self._time_limit or 1.0) / 5))
         reported: set[int] = set()
-        while not self._stopping.wait(interval):
+        while not self._abandoned.wait(interval):  # time limits hold during a shutdown too
             late = self.overdue(time.monotonic())
             for job in late:
                 if id(job) not in reported and self._on_late is not None:

@@ -31,6 +31,7 @@ from warren.transport.io_thread import IoThread
 from warren.transport.publisher import PublishChannel
 from warren.worker.exits import ExitCode
 from warren.worker.health import ConsumerHealth, Health
+from warren.worker.patience import until_answered
 from warren.worker.runtime import ConsumerRuntime, Surroundings
 from warren.worker.spec import ConsumerSpec
 
@@ -94,6 +95,8 @@ class Worker:
         parts = self._parts
         _check_time_limits(parts)
         self._store = self._open_store()
+        if self._store is not None:
+            until_answered(self._store.prepare, consumer=parts.name, given_up=self._stop)
         self._publishing = self._connect("publish")
         self._consuming = self._connect("consume")
         self._provision(self._publishing, timeout)
@@ -287,7 +290,8 @@ class Worker:
         self._stop.set()
         deadline = time.monotonic() + grace
         in_flight = sum(runtime.in_flight for runtime in self._runtimes)
-        self._parts.bus.emit(events.ShutdownStarted(self._stop_reason or "closed", in_flight, grace))
+        if self._runtimes:
+            self._parts.bus.emit(events.ShutdownStarted(self._stop_reason or "closed", in_flight, grace))
         _cancel_all(self._runtimes, timeout=min(5.0, grace))
         for runtime in self._runtimes:
             runtime.drop_unstarted()
@@ -305,7 +309,8 @@ class Worker:
         self._io.stop()
         if self._store is not None:
             self._store.close()
-        self._parts.bus.emit(events.ShutdownFinished(unfinished))
+        if self._runtimes:
+            self._parts.bus.emit(events.ShutdownFinished(unfinished))
         return unfinished
 
     def _linger(self) -> None:
