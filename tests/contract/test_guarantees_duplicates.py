@@ -249,6 +249,30 @@ def test_rule_20_the_claim_and_the_handlers_writes_commit_together(broker: Broke
     engine.dispose()
 
 
+def test_rule_20_a_commit_that_fails_for_the_handlers_writes_is_the_handlers_failure(
+    broker: BrokerUnderTest, postgres_url: str
+) -> None:
+    engine = sqlalchemy.create_engine(postgres_url)
+    deferred = "REFERENCES customers (id) DEFERRABLE INITIALLY DEFERRED"
+    with engine.begin() as setup:
+        setup.exec_driver_sql("CREATE TABLE customers (id INTEGER PRIMARY KEY)")
+        setup.exec_driver_sql(f"CREATE TABLE invoices (order_id INTEGER {deferred})")
+    app = Warren("billing", broker=broker.url, store=postgres_url)
+
+    @app.consumer(QUEUE, OrderCreated, retry=Retry("100ms"))
+    def handle(order: OrderCreated, connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO invoices VALUES (13)")
+
+    seen = Recorder(app)
+    with app.worker(), app:
+        app.publish(OrderCreated(order_id=13))
+        (letter,) = seen.wait(events.DeadLettered)
+        assert letter.reason == "exhausted"
+        assert "IntegrityError" in letter.error
+    assert rows(engine) == []
+    engine.dispose()
+
+
 def test_rule_20_a_session_works_likewise(broker: BrokerUnderTest, database_url: str) -> None:
     engine, table = new_table(database_url)
     app = Warren("billing", broker=broker.url, store=database_url)

@@ -16,6 +16,7 @@ from warren.contracts.envelope import decode
 from warren.contracts.headers import attempt_of, delay_of, origin_of, sent_at_of
 from warren.contracts.ids import derive_message_id
 from warren.contracts.incoming import Incoming
+from warren.errors import StoreUnavailable
 from warren.observability import events
 from warren.reliability.idempotency import Done, InboxTransaction, InProgress, TransactionalStore
 from warren.reliability.outcome import Ack, Defer, Outcome
@@ -116,6 +117,10 @@ class Processor:
                 return self._run_inside(job, transaction)
         except _RolledBack as failure:
             return failure.outcome
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # the commit failed for what the handler wrote, or the handler ended the transaction
+            return self._failed(job, error)
 
     def _run_inside(self, job: Job, transaction: InboxTransaction) -> Outcome:
         spec = self._spec

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from warren.errors import ConfigurationError, StoreUnavailable
 from warren.reliability.idempotency import ClaimResult
@@ -125,7 +125,7 @@ def inbox_transaction(
                 "(connection.begin_nested()), or raise to have everything rolled back"
             )
         guard.lift()
-        with _boundary(store):
+        with _boundary(store, passing=(IntegrityError, DataError)):  # deferred constraints: the handler's own doing
             transaction.commit()
     except BaseException:
         _roll_back(connection)
@@ -164,9 +164,11 @@ class _CommitGuard:
 
 
 @contextmanager
-def _boundary(store: str) -> Iterator[None]:
-    """Raise `StoreUnavailable` from what the database raises."""
+def _boundary(store: str, *, passing: tuple[type[SQLAlchemyError], ...] = ()) -> Iterator[None]:
+    """Raise `StoreUnavailable` from what the database raises, but for `passing`."""
     try:
         yield
+    except passing:
+        raise
     except SQLAlchemyError as error:
         raise unavailable(store, error) from error
