@@ -14,6 +14,14 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code. `arguments` default to the process's own."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # so early that not even Click was there
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     from warren.cli.failure import Debug, tell
     from warren.cli.root import PipeClosed, warren
 
