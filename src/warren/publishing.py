@@ -9,6 +9,7 @@ import asyncio
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ __all__ = ["AsyncPublisher", "PublishOptions", "Publisher", "Receipt"]
 CHUNK: Final = 256  # messages handed to the I/O thread at once by publish_many
 HOLD: Final = 0.005  # seconds a slow source may hold back a chunk that is not full
 DRAIN_TIMEOUT: Final = 30.0
+MARGIN: Final = 10.0  # seconds the I/O thread may be late with an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ class Publisher:
             raise
         core.channel.submit([entry])
         # The channel settles every entry at its deadline; the margin covers a stalled machine.
-        if not done.acquire(timeout=seconds + 10.0):
+        if not done.acquire(timeout=seconds + MARGIN):
             raise Indeterminate(f"{_name(entry)}: the I/O thread did not answer")
         failure = core.error(entry, result[0])
         if failure is not None:
@@ -300,6 +302,8 @@ class _Batch:
         self._timeout = timeout
         self._on_confirmed = on_confirmed
         self._failures: list[tuple[Message, PublishError]] = []
+        self._chunk: deque[Entry] = deque()
+        self._sending = threading.Lock()  # keeps chunks in order
         self._confirmed = 0
         self._submitted = 0
         self._settled = 0
@@ -307,32 +311,28 @@ class _Batch:
         self._complete = False  # the source is exhausted
 
     def publish(self, messages: Iterable[Message]) -> int:
-        chunk: list[Entry] = []
         places = 0
-        since = 0.0
         try:
             for message in messages:
                 if places == 0:
-                    self._send(chunk)
-                    chunk = []
+                    self._send()
                     places = self._core.window.take_many(CHUNK, self._timeout)
-                    since = time.monotonic()
                 if places == 0:
                     self._failed(message, self._core.full())
                     continue
                 try:
-                    chunk.append(self._core.entry(message, _PLAIN, self._timeout, self._on_settled, message))
+                    entry = self._core.entry(message, _PLAIN, self._timeout, self._on_settled, message)
                 except (PublishError, WarrenError, ValueError) as error:
                     self._failed(message, error)
                     continue
                 places -= 1
-                if time.monotonic() - since > HOLD:
-                    self._send(chunk)
-                    chunk = []
-                    since = time.monotonic()
+                self._chunk.append(entry)
+                if len(self._chunk) == 1:
+                    # Whatever the source does next: it may wait for long, even for this message to arrive.
+                    self._core.connection.io.post_later(HOLD, self._send)
         finally:
             # Also when the source raises: what it gave before is published.
-            self._send(chunk)
+            self._send()
             if places:
                 self._core.window.untake(places)
             self._wait()
@@ -340,16 +340,31 @@ class _Batch:
             raise PublishManyError(self._failures, self._confirmed)
         return self._confirmed
 
-    def _send(self, chunk: list[Entry]) -> None:
-        if chunk:
-            self._submitted += len(chunk)
-            self._core.channel.submit(chunk)
+    def _send(self) -> None:
+        """Send the chunk as it is; from the caller's thread or the I/O thread."""
+        with self._sending:
+            entries = []
+            while self._chunk:
+                entries.append(self._chunk.popleft())
+            if entries:
+                self._submitted += len(entries)
+                self._core.channel.submit(entries)
 
     def _failed(self, message: Message, error: Exception) -> None:
         failure = error if isinstance(error, PublishError) else PublishError(str(error))
         self._failures.append((message, failure))
 
     def _on_settled(self, entry: Entry, outcome: confirms.Outcome) -> None:
+        try:
+            self._note(entry, outcome)
+        finally:  # an error of the caller's callback costs no message its place
+            self._settled += 1
+            self._core.window.give_back()
+            if self._complete and self._settled == self._submitted:
+                with self._all_settled:
+                    self._all_settled.notify_all()
+
+    def _note(self, entry: Entry, outcome: confirms.Outcome) -> None:
         if outcome is confirms.CONFIRMED:
             self._confirmed += 1
             if self._on_confirmed is not None:
@@ -358,16 +373,14 @@ class _Batch:
             failure = self._core.error(entry, outcome)
             if failure is not None:
                 self._failed(entry.context, failure)
-        self._settled += 1
-        self._core.window.give_back()
-        if self._complete and self._settled == self._submitted:
-            with self._all_settled:
-                self._all_settled.notify_all()
 
     def _wait(self) -> None:
+        """Wait for the last answer, which comes at its deadline at the latest."""
         with self._all_settled:
             self._complete = True
-            self._all_settled.wait_for(lambda: self._settled == self._submitted, self._timeout + 10.0)
+            if not self._all_settled.wait_for(lambda: self._settled == self._submitted, self._timeout + MARGIN):
+                unknown = self._submitted - self._settled
+                raise Indeterminate(f"{unknown} of {self._submitted} messages: the I/O thread did not answer")
 
 
 class AsyncPublisher:
