@@ -174,7 +174,9 @@ class Connection:
         """
         if not self.wait_open_for(timeout):
             why = f": {self.error}" if self.error else ""
-            raise BrokerUnavailable(f"no broker at {self.settings.redacted} within {timeout:g} s{why}")
+            raise BrokerUnavailable(
+                f"no broker at {self.settings.redacted} within {timeout:g} s{why}; start it, or correct the broker URL"
+            )
 
     def wait_open_for(self, timeout: float) -> bool:
         """Wait like `wait_open`, but tell whether the connection opened in time instead of raising for it."""
