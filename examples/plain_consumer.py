@@ -12,8 +12,8 @@ with pika.BlockingConnection(pika.URLParameters(url)) as connection:
     channel.exchange_declare("orders", "topic", durable=True)
     channel.queue_declare("audit", durable=True)
     channel.queue_bind("audit", "orders", "orders.*")
-    for method, properties, body in channel.consume("audit", inactivity_timeout=10):
+    for method, properties, body in channel.consume("audit", inactivity_timeout=3):
         if method is None:
-            break
-        print(properties.type, properties.message_id, json.loads(body))
+            break  # nothing for three seconds
+        print(method.routing_key, properties.content_type, json.loads(body))
         channel.basic_ack(method.delivery_tag)
