@@ -1,4 +1,4 @@
-"""Nothing that was confirmed is lost, whatever is killed: the node three times, workers at random.
+"""Nothing that was confirmed is lost, whatever is killed: the node three times, workers and connections at random.
 
 Each test prints its ledger. On CI two variants run in full, the others with fewer orders. Run all of them in full with
 `WARREN_CHAOS_ORDERS=20000 make test PYTEST_ARGS=tests/acceptance/test_no_loss.py`; `WARREN_CHAOS_SEED` repeats the
@@ -107,6 +107,7 @@ def test_the_transactional_inbox_has_every_effect_exactly_once(
         orders=orders,
         node_kills=nodes,
         worker_kills=workers,
+        database_kills=nodes if database == "postgresql" else 0,
         work=0.002 if database == "postgresql" else 0.0,  # SQLite's transactions wait for one another
         seed=seed,
     )

@@ -6,7 +6,7 @@ Not here: what is being killed (`workers.py`, `warren/integrations/rabbitmq_node
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,24 +18,24 @@ class Victim(Enum):
 
     NODE = "node"
     WORKER = "worker"
+    DATABASE = "database"  # its connections, all at once
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Crash:
     """A kill at a share of the whole progress, from 0 to 1."""
 
     at: float
-    victim: Victim = Victim.WORKER
+    victim: Victim
 
 
-def planned_crashes(*, nodes: int, workers: int, rng: random.Random) -> Sequence[Crash]:
+def planned_crashes(counts: Mapping[Victim, int], rng: random.Random) -> Sequence[Crash]:
     """Return kills in order, each kind spread over the run: one at random in each of as many equal parts of it.
 
     The last part of the run stays quiet, so that what was killed has something left to recover for.
     """
     return sorted(
-        [Crash(_within(number, nodes, rng), Victim.NODE) for number in range(nodes)]
-        + [Crash(_within(number, workers, rng), Victim.WORKER) for number in range(workers)],
+        (Crash(_within(number, count, rng), victim) for victim, count in counts.items() for number in range(count)),
         key=lambda crash: crash.at,
     )
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import Column, Float, Integer, MetaData, Table, Text
 
-__all__ = ["Effect", "EffectReader", "EffectWriter", "new_row", "prepare", "table"]
+__all__ = ["Effect", "EffectReader", "EffectWriter", "cut_connections", "new_row", "prepare", "table"]
 
 table: Final = Table(
     "effects",
@@ -55,7 +55,7 @@ def new_row(order_id: int, message_id: str, attempt: int) -> dict[str, Any]:
 def _engine(url: str) -> sqlalchemy.Engine:
     if url.startswith("sqlite"):
         return sqlalchemy.create_engine(url, connect_args={"timeout": 60.0, "check_same_thread": False})
-    return sqlalchemy.create_engine(url)
+    return sqlalchemy.create_engine(url, pool_pre_ping=True)
 
 
 def prepare(url: str) -> None:
@@ -66,6 +66,15 @@ def prepare(url: str) -> None:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         table.create(connection)
         connection.commit()
+    engine.dispose()
+
+
+def cut_connections(url: str) -> None:
+    """End all connections to a PostgreSQL database, as its crash would: in the middle of whatever they do."""
+    engine = _engine(url)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
     engine.dispose()
 
 

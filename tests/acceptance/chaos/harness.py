@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.acceptance.chaos.crashes import Crash, Victim, planned_crashes
-from tests.acceptance.chaos.effects import EffectReader, prepare
+from tests.acceptance.chaos.effects import EffectReader, cut_connections, prepare
 from tests.acceptance.chaos.ledger import DeadOrder, Evidence, Ledger, close_ledger
 from tests.acceptance.chaos.mutations import Mutation
 from tests.acceptance.chaos.orders import QUEUE, all_queues, planned_orders
@@ -43,6 +43,7 @@ class Chaos:
     orders: int
     node_kills: int
     worker_kills: int
+    database_kills: int = 0
     processes: int = 3
     failing: float = 0.01
     refused: float = 0.005
@@ -128,7 +129,12 @@ class _Run:
         """Carry out the crashes as the run progresses; return the spared worker's footprint before the first."""
         chaos = self._chaos
         early: Footprint | None = None
-        for crash in planned_crashes(nodes=chaos.node_kills, workers=chaos.worker_kills, rng=self._rng):
+        counts = {
+            Victim.NODE: chaos.node_kills,
+            Victim.WORKER: chaos.worker_kills,
+            Victim.DATABASE: chaos.database_kills,
+        }
+        for crash in planned_crashes(counts, self._rng):
             self._wait_progress(publishing, crash)
             early = early or self._workers.footprint()
             match crash.victim:
@@ -137,6 +143,8 @@ class _Run:
                 case Victim.WORKER:
                     self._workers.wait_victim()
                     self._workers.kill_one(self._rng)
+                case Victim.DATABASE:
+                    cut_connections(chaos.store)
         assert early is not None, "nothing was killed"
         return early
 
