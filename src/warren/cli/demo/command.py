@@ -94,7 +94,7 @@ def _run(console: Console, place: Place, folder: Path, orders: int, seed: int, s
         example.app.apply_topology()
         place.api.declare_witness(WITNESS, EXCHANGE)
         _play(console, example, script, seconds)
-    return gather(place.api, folder, _consumers(example.app))
+    return gather(place.api, folder, _consumers(example.app), confirmed=len(script))
 
 
 def _play(console: Console, example: Example, script: list[Item], seconds: float) -> None:

@@ -51,18 +51,23 @@ class ConsumerEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that was published, each copy with its message id, the orders among it, and every consumer."""
+    """All that was published, each copy with its message id, the orders among it, and every consumer.
 
+    `confirmed` is how many publishes the broker answered for.
+    """
+
+    confirmed: int
     published: tuple[str, ...]
     orders: dict[int, str]  # order id → message id
     consumers: tuple[ConsumerEvidence, ...]
 
 
-def gather(api: BrokerApi, folder: Path, consumers: tuple[str, ...]) -> Evidence:
+def gather(api: BrokerApi, folder: Path, consumers: tuple[str, ...], *, confirmed: int) -> Evidence:
     """Read everything; the worker must have stopped, so that nothing is in its hands."""
     witnessed = api.messages(WITNESS)
     queues = api.queues()
     return Evidence(
+        confirmed=confirmed,
         published=tuple(_message_id(message) for message in witnessed),
         orders={
             order_id: _message_id(message) for message in witnessed if (order_id := _order_id(message)) is not None

@@ -18,6 +18,7 @@ class Account:
     """One consumer's books. Messages are counted by message id: copies of one are one message."""
 
     consumer: str
+    confirmed: int  # publishes, copies among them
     published: int
     copies: int  # published beyond the first of their message id
     effects: int
@@ -35,6 +36,7 @@ class Account:
         """Whether published = effects + dead letters, no effect twice, and nothing is left over."""
         return (
             self.published == self.effects + self.dead
+            and self.confirmed == self.published + self.copies
             and self.published > 0
             and self.done_keys == self.effects
             and not (self.twice or self.missing or self.doubtful or self.left)
@@ -50,6 +52,7 @@ def open_account(evidence: Evidence, consumer: ConsumerEvidence) -> Account:
     dead = set(reasons)
     return Account(
         consumer=consumer.consumer,
+        confirmed=evidence.confirmed,
         published=len(published),
         copies=len(evidence.published) - len(published),
         effects=effects.total(),

@@ -21,6 +21,7 @@ __all__ = ["show_report"]
 _SOME: Final = 5
 
 _ROWS: Final[tuple[tuple[str, Callable[[Account], object], str], ...]] = (
+    ("confirmed", lambda account: account.confirmed, "broker's confirms"),
     ("published", lambda account: account.published, f"ids in {WITNESS}"),
     ("  second copies", lambda account: account.copies, f"ids in {WITNESS}"),
     ("effects", lambda account: account.effects, "SQL: rows"),
@@ -45,9 +46,9 @@ def show_report(console: Console, evidence: Evidence, accounts: Sequence[Account
 
 def verdict(account: Account) -> str:
     """Say whether one account closes, and what stands against it."""
-    sum_ = f"{account.published} published = {account.effects} effects + {account.dead} dead letters"
+    published, effects, dead = account.published, account.effects, account.dead
     if account.closes:
-        return f"✔ {account.consumer}: {sum_}, no effect twice"
+        return f"✔ {account.consumer}: {published} published = {effects} effects + {dead} dead letters, no effect twice"
     doubts = [
         f"{text}: {_some(found)}"
         for text, found in (
@@ -57,11 +58,13 @@ def verdict(account: Account) -> str:
         )
         if found
     ]
+    if account.confirmed != account.published + account.copies:
+        doubts.append(f"{account.confirmed} confirmed, but {account.published + account.copies} on the broker")
     if account.left:
         doubts.append(f"{account.left} messages left in queues")
     if account.done_keys != account.effects:
         doubts.append(f"{account.done_keys} keys done for {account.effects} effects")
-    return f"✘ {account.consumer}: {sum_.replace('=', '≠', 1)}; {'; '.join(doubts)}"
+    return f"✘ {account.consumer}: {published} published, {effects} effects, {dead} dead letters; {'; '.join(doubts)}"
 
 
 def _accounts(accounts: Sequence[Account]) -> Table:
