@@ -6,8 +6,9 @@ Not here: waiting callers and messages (`warren/publishing.py`), or which confir
 Theory of operation. An entry is pending until it is written, open until the broker answers, then settled once, by its
 `settled` callback on the I/O thread. Pending entries wait while there is no channel or while the broker has an alarm.
 When the connection is lost, open entries stay open and are sent again, in order, on the next channel, under the same
-message id. When the broker closes the channel, what it said is the answer to all open entries. At its deadline a
-pending entry is `BlockedOutcome` (it never left), an open one `Indeterminate`.
+message id; what is refused then is `Indeterminate`, because the broker may have stored it the first time. When the
+broker closes the channel, what it said is the answer to all open entries. At its deadline a pending entry is
+`BlockedOutcome` (it never left), an open one `Indeterminate`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import logging
 import random
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -69,7 +71,7 @@ class Entry:
         self.deadline = deadline
         self.settled = settled
         self.context = context  # the caller's own
-        self.sent = False
+        self.sent = 0  # how often
 
 
 class PublishChannel:
@@ -83,6 +85,7 @@ class PublishChannel:
         self._max_body = max_body
         self._arrived: deque[Entry] = deque()  # handed over by other threads
         self._drain_scheduled = False
+        self._after_the_end = threading.Lock()
         # Below: I/O thread only.
         self._pending: deque[Entry] = deque()
         self._ledger: Ledger[Entry] = Ledger()
@@ -174,7 +177,7 @@ class PublishChannel:
                     continue
                 entry.frame_max = frame_max
             ledger.open(entry, entry.outgoing.message_id)
-            entry.sent = True
+            entry.sent += 1
             parts.append(entry.encoded)
             if announce:
                 self._bus.emit(events.Published(*_identity(entry)))
@@ -200,8 +203,10 @@ class PublishChannel:
 
     def _settle(self, settled: list[tuple[Entry, Outcome]]) -> None:
         announce = self._bus.wants(events.Confirmed)
-        for entry, outcome in settled:
+        for entry, answer in settled:
+            outcome = answer
             if outcome is not CONFIRMED:
+                outcome = _as_known(entry, answer)
                 self._announce_failure(entry, outcome)
             elif announce:
                 seconds = time.monotonic() - entry.started
@@ -345,18 +350,22 @@ class PublishChannel:
         self._settle(failed)
 
     def _settle_here(self) -> None:
-        """Settle on the caller's thread: the I/O thread has ended."""
-        while True:
-            try:
-                entry = self._arrived.popleft()
-            except IndexError:  # another caller may have taken it
-                return
-            self._settle([(entry, BlockedOutcome("the connection has been closed"))])
+        """Settle on the caller's thread, one caller at a time: the I/O thread has ended."""
+        with self._after_the_end:
+            while self._arrived:
+                self._settle([(self._arrived.popleft(), BlockedOutcome("the connection has been closed"))])
 
 
 def _identity(entry: Entry) -> tuple[str, str, str, str]:
     outgoing = entry.outgoing
     return outgoing.message_id, outgoing.message_type, outgoing.exchange, outgoing.routing_key
+
+
+def _as_known(entry: Entry, answer: Outcome) -> Outcome:
+    """Refused this time, but sent on a former connection too: the broker may have it from then."""
+    if entry.sent > 1 and isinstance(answer, Returned | Nacked):
+        return Indeterminate(f"sent before the connection was lost, and again after: {answer.reason}")
+    return answer
 
 
 def _unanswered(entry: Entry, reason: str) -> Outcome:

@@ -305,6 +305,24 @@ def test_a_return_of_the_lost_connection_is_not_held_against_the_next_try(publis
     assert publishing.settled_as == {"a": CONFIRMED}
 
 
+def test_what_is_refused_when_it_is_sent_again_may_have_been_stored_the_first_time(publishing: Publishing) -> None:
+    first = publishing.connection.up()
+    publishing.publish("returned", "nacked")
+    sent(first)
+    publishing.connection.down(first)
+    second = publishing.connection.up()
+    sent(second)
+    publishing.publish("new")
+    sent(second)
+
+    second.give_back(second.publishes[0])
+    second.ack(CHANNEL, 1)
+    second.nack(CHANNEL, 3, multiple=True)
+
+    kinds = {message_id: type(outcome) for message_id, outcome in publishing.outcomes}
+    assert kinds == {"returned": Indeterminate, "nacked": Indeterminate, "new": Nacked}
+
+
 def test_on_a_connection_with_smaller_frames_messages_are_cut_anew(publishing: Publishing) -> None:
     publishing.publish("a", body=b"x" * 100_000)
 
