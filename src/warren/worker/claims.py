@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from warren.errors import StoreUnavailable
 from warren.reliability.idempotency import Claim, Done, IdempotencyStore, InProgress
@@ -27,7 +27,9 @@ from warren.worker.spec import ConsumerSpec, Idempotency
 __all__ = ["ClaimStages"]
 
 MAX_BATCH: Final = 512
+PATIENCE: Final = 5.0  # seconds a stop waits for the store
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _log = logging.getLogger("warren.worker")
@@ -37,7 +39,7 @@ class ClaimStages:
     """The stages around the handlers of one idempotent consumer.
 
     `prepare` decodes a job (an outcome if that fails), `run` passes claimed jobs to the handlers, `settle` carries out
-    an outcome.
+    an outcome, `drop` leaves jobs unacknowledged.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class ClaimStages:
         prepare: Callable[[Job], Outcome | None],
         run: Callable[[Sequence[Job]], None],
         settle: Callable[[Job, Outcome], None],
+        drop: Callable[[Sequence[Job]], None],
     ) -> None:
         self._spec = spec
         self._store = store
@@ -57,6 +60,7 @@ class ClaimStages:
         self._prepare = prepare
         self._run = run
         self._settle = settle
+        self._drop = drop
         self._arrived: SimpleQueue[Job | None] = SimpleQueue()
         self._finished: SimpleQueue[tuple[Job, Outcome] | None] = SimpleQueue()
         self._held: dict[int, Claim] = {}  # by id of the job
@@ -79,26 +83,23 @@ class ClaimStages:
         """Record what became of a claimed job, then settle it; from any thread."""
         self._finished.put((job, outcome))
 
-    def stop(self) -> list[Job]:
-        """Claim no more; return what was not claimed."""
+    def stop(self) -> None:
+        """Claim no more; what is not claimed is dropped."""
         self._stopping.set()
-        unclaimed = []
-        while not self._arrived.empty():
-            job = self._arrived.get()
-            if job is not None:
-                unclaimed.append(job)
         self._arrived.put(None)
-        self._threads[0].join(5.0)
-        return unclaimed
+        self._threads[0].join(PATIENCE)
 
     def release(self, jobs: Sequence[Job]) -> None:
-        """Give back the claims of jobs that were not started."""
-        claims = [job.claim for job in jobs if job.claim is not None]
+        """Drop jobs that were not started, and give back their claims."""
         for job in jobs:
             self._held.pop(id(job), None)
+        self._give_back([job.claim for job in jobs if job.claim is not None])
+        self._drop(jobs)
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
         if claims:
             try:
-                self._store.release_many(claims)
+                _ask(self._store.release_many, claims)
             except StoreUnavailable as error:
                 _log.warning("%d claims are not released and end with their lease: %s", len(claims), error)
 
@@ -106,13 +107,16 @@ class ClaimStages:
         """End the threads; what is finished by now is settled first."""
         self._stopping.set()
         self._finished.put(None)
-        self._threads[1].join(5.0)
+        self._threads[1].join(PATIENCE)
         self._ended.set()
 
     # -- before the handler -----------------------------------------------------------------
 
     def _claim(self) -> None:
         while (jobs := _batch(self._arrived)) is not None:
+            if self._stopping.is_set():
+                self._drop(jobs)
+                continue
             fitting = []
             for job in jobs:
                 failure = self._prepare(job)
@@ -126,12 +130,15 @@ class ClaimStages:
     def _claim_batch(self, jobs: list[Job]) -> None:
         keys = [job.key for job in jobs]
         results = until_answered(
-            lambda: self._store.claim_many(self._spec.name, keys, lease=self._lease),
+            lambda: _ask(self._store.claim_many, self._spec.name, keys, lease=self._lease),
             consumer=self._spec.name,
             given_up=self._stopping,
         )
-        if results is None:
-            return  # stopping: unclaimed, unstarted, unacknowledged
+        if results is None or self._stopping.is_set():
+            # The handlers may be stopped by now, so nothing more is passed to them.
+            self._give_back([result for result in results or () if isinstance(result, Claim)])
+            self._drop(jobs)
+            return
         claimed = []
         for job, result in zip(jobs, results, strict=True):
             match result:
@@ -163,18 +170,31 @@ class ClaimStages:
     def _record(self, done: list[Claim], failed: list[Claim]) -> None:
         # Refused where another holder took over: that one has the message too, and settles its own delivery.
         if done:
-            self._store.done_many(done, window=self._window)
+            _ask(self._store.done_many, done, window=self._window)
         if failed:
-            self._store.release_many(failed)
+            _ask(self._store.release_many, failed)
 
     def _renew(self) -> None:
         while not self._ended.wait(self._lease / 3):
             claims = list(self._held.values())
             if claims:
                 try:
-                    self._store.renew_many(claims, lease=self._lease)
+                    _ask(self._store.renew_many, claims, lease=self._lease)
                 except StoreUnavailable as error:
                     _log.warning("the leases of %d claims are not renewed: %s", len(claims), error)
+
+
+def _ask(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Call the store. Whatever else it raises counts as an outage: a thread that ended would leave its consumer deaf.
+
+    For example tables that a newer Warren has changed since the start, or a server that may evict keys now.
+    """
+    try:
+        return call(*args, **options)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 def _batch(queue: SimpleQueue[T | None]) -> list[T] | None:

@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from warren.worker.job import Job
@@ -71,10 +72,11 @@ class ThreadPool:
 
     def stop(self) -> list[Job]:
         unstarted = []
-        while not self._jobs.empty():
-            job = self._jobs.get()
-            if job is not None:
-                unstarted.append(job)
+        with suppress(Empty):
+            while True:  # the threads take from it too, so only taking tells what is there
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    unstarted.append(job)
         for _ in self._threads:
             self._jobs.put(None)
         return unstarted

@@ -6,7 +6,7 @@ Not here: several consumers and their connections (`worker.py`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -86,6 +86,7 @@ class ConsumerRuntime:
                 prepare=self._processor.prepare,
                 run=self._pool.submit,
                 settle=self._settle_first,
+                drop=self._drop,
             )
 
     def __repr__(self) -> str:
@@ -182,10 +183,14 @@ class ConsumerRuntime:
 
     # -- settled: any thread ------------------------------------------------------------------
 
-    def _on_settled(self, _job: Job) -> None:
+    def _on_settled(self, job: Job) -> None:
+        self._drop([job])
+
+    def _drop(self, jobs: Sequence[Job]) -> None:
+        """Be done with deliveries; what was not acknowledged by now is redelivered."""
         with self._lock:
-            self._in_flight -= 1
-            if self._in_flight == 0:
+            self._in_flight -= len(jobs)
+            if self._in_flight <= 0:
                 self._lock.notify_all()
 
     # -- shutdown -----------------------------------------------------------------------------
@@ -197,14 +202,11 @@ class ConsumerRuntime:
     def drop_unstarted(self) -> None:
         """Leave what no handler has begun unacknowledged, and give its claims back."""
         self._stopping.set()
-        dropped = self._stages.stop() if self._stages is not None else []
-        unstarted = self._pool.stop()
         if self._stages is not None:
-            self._stages.release(unstarted)
-        with self._lock:
-            self._in_flight -= len(dropped) + len(unstarted)
-            if self._in_flight <= 0:
-                self._lock.notify_all()
+            self._stages.stop()
+            self._stages.release(self._pool.stop())
+        else:
+            self._drop(self._pool.stop())
 
     def wait_settled(self, timeout: float) -> bool:
         """Wait until nothing is in flight, at most `timeout` seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from tests.support import wait_until
@@ -65,3 +66,19 @@ def test_a_stopped_pool_returns_what_it_has_not_begun_in_order() -> None:
     assert pool.stop() == jobs[1:]
     release.set()
     pool.abandon()
+
+
+def test_a_pool_stops_while_its_threads_take_the_last_jobs() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns as unfavourably as they can
+    try:
+        for _ in range(300):
+            pool = ThreadPool("p", threads=2, handle=lambda _: None)
+            pool.submit([job(tag) for tag in range(60)])
+            stopping = threading.Thread(target=pool.stop, daemon=True)
+            stopping.start()
+            stopping.join(10.0)
+            assert not stopping.is_alive()
+            pool.abandon()
+    finally:
+        sys.setswitchinterval(interval)
