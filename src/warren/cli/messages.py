@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from warren.cli.loading import Loaded
 from warren.contracts.envelope import decode
@@ -18,7 +17,7 @@ from warren.contracts.message import Message
 from warren.contracts.properties import Properties
 from warren.errors import ConfigurationError
 
-__all__ = ["Numbered", "Reader", "find_contract"]
+__all__ = ["Reader", "find_contract"]
 
 
 def find_contract(loaded: Loaded, name: str) -> type[Message]:
@@ -52,13 +51,6 @@ def _hint(name: str, known: list[type[Message]]) -> str:
     if not types:
         return "neither does it have any other that can be published"
     return f"it has {', '.join(dict.fromkeys(types))}"
-
-
-class Numbered(NamedTuple):
-    """A message and the line it was read from, counted from 1."""
-
-    line: int
-    message: Message
 
 
 class Reader:
