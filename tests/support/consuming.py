@@ -88,6 +88,9 @@ class Consuming:
         self.broker.run()
         return [publish.routing_key for publish in self.broker.publishes]
 
+    def wait_copied(self, count: int) -> None:
+        wait_until(lambda: len(self.copied()) == count, message=lambda: f"{count} copies; there are {self.copied()}")
+
     def wait_in_flight(self, count: int) -> None:
         def settled() -> bool:
             self.broker.run()

@@ -79,7 +79,9 @@ def inspect_handler(function: Callable[..., Any], declared: tuple[Any, ...]) -> 
             f"handler {name} does not say which messages it takes; "
             f"write @app.consumer(queue, OrderCreated), or annotate {first.name!r}"
         )
-    is_async = inspect.iscoroutinefunction(function)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise HandlerSignatureError(f"handler {name} is a generator: calling it runs nothing; take its yield out")
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
     handler = Handler(function, name, is_async, messages, tuple(_wanted(name, each) for each in _asked_for(name, rest)))
     if handler.is_async and handler.is_transactional:
         raise HandlerSignatureError(

@@ -98,7 +98,7 @@ class ThreadPool:
             running[number] = (job, clock())
             try:
                 handle(job)
-            except Exception:
+            except BaseException:  # whatever it is, the thread is needed for the next job
                 _log.exception("message %s stays unacknowledged: settling it failed", job.message_id)
             finally:
                 del running[number]
@@ -123,6 +123,7 @@ class AsyncPool:
         self._unstarted: asyncio.Queue[Job] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopped = False
+        self._ended = False
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -158,12 +159,20 @@ class AsyncPool:
         for task in self._tasks:
             task.cancel()
         gathered = asyncio.gather(*self._tasks, return_exceptions=True)
-        gathered.add_done_callback(lambda _: self._loop.stop())
+        gathered.add_done_callback(self._end)
+
+    def _end(self, _gathered: object) -> None:
+        self._ended = True
+        self._loop.stop()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._tasks = [self._loop.create_task(self._serve()) for _ in range(self._tasks_wanted)]
-        self._loop.run_forever()
+        while not self._ended:
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):  # by a task or callback of a handler's; a loop lets them through
+                _log.exception("consumer %s goes on", self._thread.name)
         self._loop.close()
 
     async def _serve(self) -> None:
@@ -173,7 +182,7 @@ class AsyncPool:
                 await self._handle(job)
             except asyncio.CancelledError:
                 raise
-            except Exception:
+            except BaseException:  # whatever it is, the task is needed for the next job
                 _log.exception("message %s stays unacknowledged: settling it failed", job.message_id)
 
 

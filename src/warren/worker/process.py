@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
 from warren.clock import Clock
@@ -16,7 +17,7 @@ from warren.contracts.envelope import decode
 from warren.contracts.headers import attempt_of, delay_of, origin_of, sent_at_of
 from warren.contracts.ids import derive_message_id
 from warren.contracts.incoming import Incoming
-from warren.errors import StoreUnavailable
+from warren.errors import HandlerSignatureError, StoreUnavailable
 from warren.observability import events
 from warren.reliability.idempotency import Done, InboxTransaction, InProgress, TransactionalStore
 from warren.reliability.outcome import Ack, Defer, Outcome
@@ -74,15 +75,15 @@ class Processor:
             job.message_type = job.message.__warren__.type
             if spec.idempotency is not None:
                 job.key = spec.key_of(job.message, job.message_id)
-        except Exception as error:
-            return decide(spec.retry, spec.rules, job.attempt, error)
+        except BaseException as error:  # a validator or a key function of the application's may raise anything
+            return self._failed(job, error)
         return None
 
     def run(self, job: Job) -> Outcome:
         """Run a `def` handler."""
         started = self._start(job)
         try:
-            self._spec.handler.function(job.message, **self._arguments(job))
+            self._check_has_run(self._spec.handler.function(job.message, **self._arguments(job)))
         except BaseException as error:
             return self._failed(job, error)
         finally:
@@ -95,10 +96,10 @@ class Processor:
         limit = self._spec.time_limit
         try:
             async with asyncio.timeout(limit) as scope:
-                await self._spec.handler.function(job.message, **self._arguments(job))
-        except asyncio.CancelledError:
-            raise  # shutdown: no outcome, the delivery stays unacknowledged
+                self._check_has_run(await self._spec.handler.function(job.message, **self._arguments(job)))
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise  # shutdown: no outcome, the delivery stays unacknowledged
             if isinstance(error, TimeoutError) and scope.expired() and limit is not None:
                 return self.timed_out(job)
             return self._failed(job, error)
@@ -136,7 +137,7 @@ class Processor:
         started = self._start(job)
         try:
             with writers(transaction.connection, spec.handler.wants) as written_through:
-                spec.handler.function(job.message, **self._arguments(job), **written_through)
+                self._check_has_run(spec.handler.function(job.message, **self._arguments(job), **written_through))
         except BaseException as error:
             raise _RolledBack(self._failed(job, error)) from error
         finally:
@@ -162,6 +163,16 @@ class Processor:
     def _failed(self, job: Job, error: BaseException) -> Outcome:
         return decide(self._spec.retry, self._spec.rules, job.attempt, error)
 
+    def _check_has_run(self, result: object) -> None:
+        """Refuse to take a handler for done that only returned what was to be run, as a plain `def` around one does."""
+        if result is not None and isinstance(result, (Coroutine, Generator, AsyncGenerator)):
+            if not isinstance(result, AsyncGenerator):
+                result.close()
+            raise HandlerSignatureError(
+                f"handler {self._spec.handler.name} returned a {type(result).__name__} that nobody runs; await it, or "
+                f"write the handler and what wraps it as async def"
+            )
+
     def _arguments(self, job: Job) -> dict[str, Any]:
         if not self._wants_delivery:
             return {}
@@ -185,3 +196,9 @@ class Processor:
             salt=self._salt + incoming.generation.to_bytes(8),
             tag=incoming.delivery_tag,
         )
+
+
+def _is_being_cancelled() -> bool:
+    """Whether a CancelledError is for the running task itself, not for something that its handler awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
