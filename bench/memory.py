@@ -95,7 +95,8 @@ def _watch(pid: int, done: Path, messages: int) -> None:
         )
     first, rest = samples[0], samples[1:]
     click.echo(
-        f"after the first {messages // STEPS:,}: {first:.1f} MiB; later between {min(rest):.1f} and {max(rest):.1f} MiB "
+        f"after the first {messages // STEPS:,}: {first:.1f} MiB; "
+        f"later between {min(rest):.1f} and {max(rest):.1f} MiB "
         f"({(min(rest) / first - 1) * 100:+.1f} % to {(max(rest) / first - 1) * 100:+.1f} %)"
     )
 
