@@ -5,6 +5,7 @@ Not here: the stages it passes (`process.py`, `claims.py`, `pools.py`, `settle.p
 
 from __future__ import annotations
 
+import math
 import threading
 
 from warren.contracts.incoming import Incoming
@@ -28,6 +29,7 @@ class Job:
         "message",
         "message_id",
         "message_type",
+        "running_since",
         "seconds",
         "started_at",
         "taken",
@@ -44,6 +46,7 @@ class Job:
         self.is_duplicate = False  # done before: its handler did not run
         self.started_at = 0.0  # seconds since the epoch, when the handler began
         self.seconds = 0.0  # how long it ran
+        self.running_since = math.inf  # monotonic: what the time limit counts from; never, while no handler runs
         self.taken = False  # an outcome has been decided
 
     def take(self) -> bool:

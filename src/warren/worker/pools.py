@@ -54,7 +54,7 @@ class ThreadPool:
         self._time_limit = time_limit
         self._on_late = on_late
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._running: dict[int, tuple[Job, float]] = {}  # by thread number: the job, and when it began
+        self._running: dict[int, Job] = {}  # by thread number
         self._abandoned = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True)
@@ -90,12 +90,13 @@ class ThreadPool:
         limit = self._time_limit
         if limit is None:
             return []
-        return [job for job, began in list(self._running.values()) if now - began > limit]
+        return [job for job in list(self._running.values()) if now - job.running_since > limit]
 
     def _run(self, number: int) -> None:
         get, handle, running, clock = self._jobs.get, self._handle, self._running, time.monotonic
         while (job := get()) is not None:
-            running[number] = (job, clock())
+            job.running_since = clock()
+            running[number] = job
             try:
                 handle(job)
             except BaseException:  # whatever it is, the thread is needed for the next job

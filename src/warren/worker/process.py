@@ -6,6 +6,7 @@ Not here: acknowledging, retrying, dead-lettering (`settle.py`), threads and loo
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncGenerator, Coroutine, Generator
@@ -87,7 +88,7 @@ class Processor:
         except BaseException as error:
             return self._failed(job, error)
         finally:
-            job.seconds = time.perf_counter() - started
+            self._end(job, started)
         return Ack()
 
     async def run_async(self, job: Job) -> Outcome:
@@ -104,7 +105,7 @@ class Processor:
                 return self.timed_out(job)
             return self._failed(job, error)
         finally:
-            job.seconds = time.perf_counter() - started
+            self._end(job, started)
         return Ack()
 
     def run_in_transaction(self, job: Job, store: TransactionalStore) -> Outcome:
@@ -113,6 +114,7 @@ class Processor:
         Raises `StoreUnavailable` where the transaction could not begin or commit: nothing happened then, or everything
         did, which the claim of the next try tells.
         """
+        job.running_since = math.inf  # what the store takes is not the handler's time
         try:
             with store.transaction() as transaction:
                 return self._run_inside(job, transaction)
@@ -141,7 +143,7 @@ class Processor:
         except BaseException as error:
             raise _RolledBack(self._failed(job, error)) from error
         finally:
-            job.seconds = time.perf_counter() - started
+            self._end(job, started)
         return Ack()
 
     def timed_out(self, job: Job) -> Outcome:
@@ -158,7 +160,12 @@ class Processor:
 
     def _start(self, job: Job) -> float:
         job.started_at = self._clock.now()
-        return time.perf_counter()
+        job.running_since = time.monotonic()
+        return job.running_since
+
+    def _end(self, job: Job, started: float) -> None:
+        job.seconds = time.monotonic() - started
+        job.running_since = math.inf
 
     def _failed(self, job: Job, error: BaseException) -> Outcome:
         return decide(self._spec.retry, self._spec.rules, job.attempt, error)

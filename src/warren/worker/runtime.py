@@ -153,11 +153,12 @@ class ConsumerRuntime:
         """Run until the store answers; None where the worker stops first: the delivery stays unacknowledged."""
         store = cast("TransactionalStore", self._around.store)  # checked at start-up
         outcome = until_answered(
-            lambda: self._processor.run_in_transaction(job, store),
+            # Not once more where its time was up before the commit failed.
+            lambda: None if job.taken else self._processor.run_in_transaction(job, store),
             consumer=self.spec.name,
             given_up=self._stopping,
         )
-        if outcome is None:
+        if outcome is None and job.take():
             self._on_settled(job)
         return outcome
 

@@ -1,0 +1,111 @@
+"""Time limits of handlers: what they count, and what becomes of a handler that ends late."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy
+import sqlalchemy.orm
+
+from tests.support import wait_until
+from tests.support.consuming import Consuming, OrderCreated, StoreDouble
+from warren import Retry
+from warren.errors import StoreUnavailable
+from warren.observability import events
+from warren.reliability.idempotency import Claim, InboxTransaction
+
+
+class InboxDouble(StoreDouble):
+    """A store whose transactions fail as told, and note what was committed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed: list[str] = []
+        self.commit_errors: list[Exception] = []
+        self.tries = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[InboxTransaction]:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        transaction = OpenTransaction()
+        yield transaction
+        if self.commit_errors:
+            raise self.commit_errors.pop(0)
+        self.committed.append(transaction.key)
+
+
+class OpenTransaction:
+    connection = None  # type: ignore[assignment]
+    key = ""
+
+    def claim(self, consumer: str, key: str, *, window: float) -> Claim:
+        self.key = key
+        return Claim(consumer, key, 1)
+
+
+def test_waiting_for_the_store_is_not_counted_as_the_handlers_time() -> None:
+    store = InboxDouble()
+    store.errors = [StoreUnavailable("no route")] * 4
+    handled: list[int] = []
+
+    def handle(order: OrderCreated, connection: sqlalchemy.Connection) -> None:
+        handled.append(order.order_id)
+
+    consuming = Consuming(handle, store=store, time_limit="20ms", concurrency=1)
+    consuming.deliver(1)
+
+    consuming.wait_in_flight(0)
+    assert store.tries == 5
+    assert handled == [1]
+    assert consuming.acked() == [(1, False)]
+    assert not consuming.connection.of(events.TimeLimitExceeded)
+    assert consuming.late == []
+    consuming.close()
+
+
+def test_a_handler_that_ends_after_its_time_was_up_settles_nothing_more() -> None:
+    store, may_end = InboxDouble(), threading.Event()
+
+    def handle(_order: OrderCreated, connection: sqlalchemy.Connection) -> None:
+        may_end.wait(20.0)
+
+    consuming = Consuming(handle, store=store, time_limit="50ms", retry=Retry("10s"))
+    consuming.deliver(1)
+    consuming.wait_copied(1)
+    assert len(consuming.late) == 1
+
+    may_end.set()
+    wait_until(lambda: store.committed == ["m-1"], message="its own writes are committed all the same")
+    consuming.broker.ack(consuming.copies, 1)
+
+    consuming.wait_in_flight(0)
+    assert consuming.acked() == [(1, False)]
+    assert consuming.copied() == ["billing.invoices.retry.10s"]
+    consuming.close()
+    assert consuming.runtime.in_flight == 0
+
+
+def test_a_late_handler_whose_commit_fails_is_not_run_once_more() -> None:
+    store, may_end = InboxDouble(), threading.Event()
+    store.commit_errors = [StoreUnavailable("lost")]
+    runs: list[int] = []
+
+    def handle(order: OrderCreated, connection: sqlalchemy.Connection) -> None:
+        runs.append(order.order_id)
+        may_end.wait(20.0)
+
+    consuming = Consuming(handle, store=store, time_limit="50ms", retry=Retry("10s"), concurrency=1)
+    consuming.deliver(1)
+    consuming.wait_copied(1)
+    may_end.set()
+    wait_until(lambda: not store.commit_errors)
+    consuming.broker.ack(consuming.copies, 1)
+    consuming.deliver(2, first_tag=2)  # the thread is free again
+
+    consuming.wait_in_flight(0)
+    assert runs == [1, 2]
+    consuming.close()
