@@ -69,6 +69,7 @@ DELETE FROM warren_idempotency WHERE (consumer, key) IN (
 )
 """
 
+_CLOSING: Final = 1.0  # seconds to wait for the present writer
 _CHECKPOINT_PAGES: Final = 4_000  # 16 MB: the log is folded into the table when it has grown so far
 _LOG_BYTES_KEPT: Final = 64 * 1024 * 1024  # A log that a long read let grow further is cut to this.
 
@@ -138,10 +139,13 @@ class SqliteStore:
                 yield transaction
 
     def close(self) -> None:
-        """Close the file."""
-        with self._turn:
-            self._disconnect()
-            self._engine.dispose()
+        """Close the file. A transaction that is still open, of a handler that never ends, keeps it until then."""
+        if self._turn.acquire(timeout=_CLOSING):
+            try:
+                self._disconnect()
+            finally:
+                self._turn.release()
+        self._engine.dispose()
 
     # -- statements -------------------------------------------------------------------------
 
