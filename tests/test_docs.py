@@ -211,7 +211,7 @@ def test_every_error_is_documented_in_its_place() -> None:
 
 RULES = {*range(1, 21), 23, 24, 25, 28, 29}
 GUARANTEES = DOCS / "guarantees.md"
-_RULE_TEST = re.compile(r"test_rule_0?(?P<number>\d+)_\w+")
+_RULE_TEST = re.compile(r"test_rule_(?P<number>\d+)_\w+")
 BROKER_FIXTURES = {"broker", "private_broker"}
 
 
@@ -220,7 +220,8 @@ def rule_tests() -> dict[str, tuple[Path, ast.FunctionDef]]:
     found: dict[str, tuple[Path, ast.FunctionDef]] = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef) and _RULE_TEST.fullmatch(node.name):
+            if isinstance(node, ast.FunctionDef) and (rule := _RULE_TEST.fullmatch(node.name)):
+                assert len(rule["number"]) == 2, f"{node.name}: -k rule_08 would not find it"
                 assert node.name not in found, f"{node.name} is in two files"
                 found[node.name] = (path, node)
     return found
@@ -334,7 +335,7 @@ $ cat seen; printf 'three\\nfour\\nfive\\n'; false
 f…e
 $ echo $?
 1
-$ make something
+$ VARIABLE=1 make something
 ```
 """
 

@@ -78,7 +78,8 @@ class Command:
 
     @property
     def word(self) -> str:
-        return self.text.split()[0]
+        """What is called, after variables that are set for it."""
+        return next(word for word in self.text.split() if not re.match(r"\w+=", word))
 
     @property
     def is_run(self) -> bool:

@@ -101,7 +101,7 @@ def test_the_origin_is_in_the_headers_of_a_copy() -> None:
 # -- copying ------------------------------------------------------------------------------
 
 
-def test_rule_8_a_copy_keeps_every_property_but_those_that_must_not_travel() -> None:
+def test_rule_08_a_copy_keeps_every_property_but_those_that_must_not_travel() -> None:
     copied = copy_properties(full)
 
     changed = {name for name in full._fields if getattr(copied, name) != getattr(full, name)}
