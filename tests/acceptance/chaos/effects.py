@@ -18,6 +18,8 @@ from sqlalchemy import Column, Float, Integer, MetaData, Table, Text
 
 __all__ = ["Effect", "EffectReader", "EffectWriter", "cut_connections", "new_row", "prepare", "table"]
 
+OWN: Final = "chaos"  # the name of our own connections
+
 table: Final = Table(
     "effects",
     MetaData(),
@@ -55,7 +57,7 @@ def new_row(order_id: int, message_id: str, attempt: int) -> dict[str, Any]:
 def _engine(url: str) -> sqlalchemy.Engine:
     if url.startswith("sqlite"):
         return sqlalchemy.create_engine(url, connect_args={"timeout": 60.0, "check_same_thread": False})
-    return sqlalchemy.create_engine(url, pool_pre_ping=True)
+    return sqlalchemy.create_engine(url, connect_args={"application_name": OWN})
 
 
 def prepare(url: str) -> None:
@@ -70,11 +72,13 @@ def prepare(url: str) -> None:
 
 
 def cut_connections(url: str) -> None:
-    """End all connections to a PostgreSQL database, as its crash would: in the middle of whatever they do."""
+    """End the connections that are not ours, as a crash of PostgreSQL would: in the middle of whatever they do."""
     engine = _engine(url)
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = current_database() AND application_name <> '{OWN}'"
+        )
     engine.dispose()
 
 
