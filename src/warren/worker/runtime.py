@@ -15,7 +15,7 @@ from warren.contracts.incoming import Incoming
 from warren.observability.events import EventBus
 from warren.reliability.dead_letter import Redact
 from warren.reliability.idempotency import IdempotencyStore, TransactionalStore
-from warren.reliability.outcome import Outcome
+from warren.reliability.outcome import Defer, Outcome
 from warren.transport.connection import Connection
 from warren.transport.consumer import ConsumerChannel, Subscription, SubscriptionState
 from warren.transport.publisher import PublishChannel
@@ -83,7 +83,7 @@ class ConsumerRuntime:
                 spec,
                 around.store,
                 lease=around.lease,
-                prepare=self._processor.prepare,
+                prepare=self._prepare,
                 run=self._pool.submit,
                 settle=self._settle_first,
                 drop=self._drop,
@@ -134,20 +134,30 @@ class ConsumerRuntime:
         )
 
     def _handle(self, job: Job) -> None:
-        outcome = self._prepared(job)
+        outcome = self._before_handler(job)
         if outcome is None:
             outcome = self._run_with_inbox(job) if self.spec.has_inbox else self._processor.run(job)
         if outcome is not None:
             self._finish(job, outcome)
 
     async def _handle_async(self, job: Job) -> None:
-        outcome = self._prepared(job)
+        outcome = self._before_handler(job)
         if outcome is None:
             outcome = await self._processor.run_async(job)
         self._finish(job, outcome)
 
-    def _prepared(self, job: Job) -> Outcome | None:
-        return self._processor.prepare(job) if self._stages is None else None
+    def _before_handler(self, job: Job) -> Outcome | None:
+        return self._prepare(job) if self._stages is None else self._if_lost(job)
+
+    def _prepare(self, job: Job) -> Outcome | None:
+        return self._if_lost(job) or self._processor.prepare(job)
+
+    def _if_lost(self, job: Job) -> Outcome | None:
+        """Begin nothing that the broker delivers again: while connections come and go, it would pile up and run twice.
+
+        Settling a deferral gives its claim back, and drops what belongs to a former channel.
+        """
+        return None if self.channel.is_current(job.incoming) else Defer(self.spec.defer_delay)
 
     def _run_with_inbox(self, job: Job) -> Outcome | None:
         """Run until the store answers; None where the worker stops first: the delivery stays unacknowledged."""
