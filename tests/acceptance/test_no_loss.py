@@ -37,9 +37,13 @@ def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], see
     """A function that prints a ledger, also when the test passes."""
 
     def show(what: str, result: Result) -> None:
-        recovery = ", ".join(f"{seconds:.0f}" for seconds in result.recovery) or "-"
+        killed = f"node killed {len(result.recovery)} x, workers {result.workers_killed} x"
+        recovered = ", ".join(f"{seconds:.0f} s" for seconds in result.recovery) or "-"
         with capsys.disabled():
-            print(f"\n{what} (seed {seed}): {result.ledger.line()} | {result.seconds:.0f} s, recovered in {recovery} s")
+            print(f"\n{what} (seed {seed}): {killed} | {result.ledger.line()}")
+            print(
+                f"  {result.seconds:.0f} s in all{recovery and f'; from a kill of the node to the next effect {recovery}'}"
+            )
 
     return show
 

@@ -62,6 +62,7 @@ class Result:
     early: Footprint
     late: Footprint
     left: Footprint  # What publishing left behind in this process.
+    workers_killed: int
     recovery: tuple[float, ...]  # seconds from each kill of the node to the next effect
     log: str
 
@@ -119,6 +120,7 @@ class _Run:
             early=early,
             late=late,
             left=Footprint(0, 0, 0.0),
+            workers_killed=len(self._workers.killed),
             recovery=self._recovery(),
             log=log,
         )
