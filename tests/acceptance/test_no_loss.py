@@ -41,9 +41,7 @@ def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], see
         recovered = ", ".join(f"{seconds:.0f} s" for seconds in result.recovery) or "-"
         with capsys.disabled():
             print(f"\n{what} (seed {seed}): {killed} | {result.ledger.line()}")
-            print(
-                f"  {result.seconds:.0f} s in all{recovery and f'; from a kill of the node to the next effect {recovery}'}"
-            )
+            print(f"  {result.seconds:.0f} s in all; from a kill of the node to the next effect: {recovered}")
 
     return show
 
