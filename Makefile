@@ -21,7 +21,7 @@ demo: $(VENV)/.base ## Run the orders and invoices example on a private RabbitMQ
 	@$(BIN)/warren demo
 
 test: services ## Run all tests on RabbitMQ 3.10 and 4.0, PostgreSQL and Redis (PYTEST_ARGS="-k retry")
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)  # two at a time, since they mostly wait for brokers
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
