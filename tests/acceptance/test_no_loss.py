@@ -78,6 +78,7 @@ def test_plain_idempotency_loses_nothing_and_repeats_only_what_a_worker_died_ove
         store=f"sqlite:///{tmp_path}/store.db",
         effects=f"sqlite:///{tmp_path}/effects.db",
         orders=orders,
+        lead=max(300, orders // 10),
         node_kills=nodes,
         worker_kills=workers,
         work=0.002,
@@ -107,6 +108,7 @@ def test_the_transactional_inbox_has_every_effect_exactly_once(
         store=url,
         effects=url,
         orders=orders,
+        lead=max(300, orders // 10),
         node_kills=nodes,
         worker_kills=workers,
         database_kills=nodes if database == "postgresql" else 0,
@@ -138,7 +140,8 @@ def test_the_loss_shows_where_the_settle_order_is_inverted(
         node_kills=0,
         worker_kills=2,
         failing=0.5,
-        work=0.01,
+        lead=600,
+        work=0.05,
         mutation=mutation,
         seed=seed,
     )
@@ -159,7 +162,8 @@ def test_the_repeats_show_where_the_inbox_is_switched_off(
         orders=600,
         node_kills=0,
         worker_kills=2,
-        work=0.01,
+        lead=600,
+        work=0.05,
         seed=seed,
     )
     result = run_chaos(chaos, broker, tmp_path)

@@ -6,6 +6,7 @@ Not here: the parts, each in a file of its own beside this one.
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import time
@@ -34,7 +35,8 @@ DEADLINE = 150.0  # seconds until all must have become quiet
 class Chaos:
     """One run's shape. `store` holds the claims, `effects` the effects; an inbox has both in one database.
 
-    `failing` and `refused` are shares of the orders, `work` seconds a handler goes on after its effect.
+    `failing` and `refused` are shares of the orders, `work` is how many seconds a handler goes on after its effect, and
+    `lead` how many orders publishing may be ahead of effects and crashes.
     """
 
     consumer: str
@@ -45,6 +47,7 @@ class Chaos:
     worker_kills: int
     database_kills: int = 0
     processes: int = 3
+    lead: int = 1_000
     failing: float = 0.01
     refused: float = 0.005
     work: float = 0.0
@@ -83,6 +86,7 @@ class _Run:
         self._effects = effects
         self._rng = random.Random(chaos.seed)
         self._node_kills: list[float] = []
+        self._next_crash = 0.0  # how many orders that is
         url = f"{broker.url}?management={quote(broker.management_url, safe='')}"
         self._app = Warren("shop", broker=url)
         self._workers = Workers(
@@ -101,7 +105,7 @@ class _Run:
     def run(self) -> Result:
         chaos, began = self._chaos, time.monotonic()
         orders = planned_orders(0, chaos.orders, self._rng, failing=chaos.failing, refused=chaos.refused)
-        publishing = Publishing(self._app, orders, lead=max(1_000, chaos.orders // 10), effects=self._effects.count)
+        publishing = Publishing(self._app, orders, lead=chaos.lead, progress=self._progress)
         with self._workers.consuming() as workers:
             self._broker.wait_until_recorded(*all_queues())
             publishing.start()
@@ -125,6 +129,10 @@ class _Run:
             log=log,
         )
 
+    def _progress(self) -> float:
+        """Return how many orders are done with, as publishing is to count it: it waits for effects and crashes."""
+        return min(self._effects.count(), self._next_crash)
+
     # -- crashing ---------------------------------------------------------------------------
 
     def _crash(self, publishing: Publishing) -> Footprint:
@@ -147,11 +155,12 @@ class _Run:
                     self._workers.kill_one(self._rng)
                 case Victim.DATABASE:
                     cut_connections(chaos.store)
+        self._next_crash = math.inf
         assert early is not None, "nothing was killed"
         return early
 
     def _wait_progress(self, publishing: Publishing, crash: Crash) -> None:
-        wanted = crash.at * self._chaos.orders
+        self._next_crash = wanted = crash.at * self._chaos.orders
 
         def is_due() -> bool:
             publishing.check()
@@ -173,8 +182,11 @@ class _Run:
         first = chaos.orders * (len(self._node_kills) + 2)  # numbers nobody else uses
         hurried = planned_orders(first, max(100, chaos.orders // 200), self._rng, failing=0.0, refused=0.0)
         confirmed = publishing.confirmed
+        self._app.connect(timeout=60.0)
         publishing.hurry(hurried)
-        wait_until(lambda: publishing.confirmed > confirmed, timeout=30.0, interval=0.0, message="a confirm")
+        wait_until(
+            lambda: publishing.confirmed > confirmed or not publishing.is_hurrying, interval=0.0, message="a confirm"
+        )
         self._broker.node.kill()
         self._node_kills.append(time.monotonic())
         if self._rng.random() < 0.5:

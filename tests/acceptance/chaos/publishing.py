@@ -23,14 +23,16 @@ HURRIED_WINDOW = 40
 
 
 class Publishing:
-    """Publishes `orders` with `publish_many`, at most `lead` ahead of the effects; says what became of each."""
+    """Publishes `orders` with `publish_many`, at most `lead` ahead of `progress()`; says what became of each."""
 
-    def __init__(self, app: Warren, orders: Sequence[OrderCreated], *, lead: int, effects: Callable[[], int]) -> None:
+    def __init__(
+        self, app: Warren, orders: Sequence[OrderCreated], *, lead: int, progress: Callable[[], float]
+    ) -> None:
         self.published = Published()
         self._app = app
         self._orders = orders
         self._lead = lead
-        self._effects = effects
+        self._progress = progress
         self._stopped = threading.Event()
         self._errors: list[BaseException] = []
         self._thread = self._new_thread("publishing", self._publish_patiently)
@@ -48,6 +50,10 @@ class Publishing:
         self.finish_hurry()
         self._hurried = self._new_thread("hurried", lambda: self._publish(orders, orders, HURRY, HURRIED_WINDOW))
         self._hurried.start()
+
+    @property
+    def is_hurrying(self) -> bool:
+        return self._hurried is not None and self._hurried.is_alive()
 
     def finish_hurry(self) -> None:
         if self._hurried is not None:
@@ -85,7 +91,7 @@ class Publishing:
         for number, order in enumerate(self._orders):
             if number % 100 == 0:
                 wait_until(
-                    lambda number=number: self._stopped.is_set() or self._effects() >= number - self._lead,  # type: ignore[misc]
+                    lambda ahead=number - self._lead: self._stopped.is_set() or self._progress() >= ahead,  # type: ignore[misc]
                     timeout=PATIENCE,
                     interval=0.05,
                     message="the workers keep up",
