@@ -229,8 +229,8 @@ class Warren:
             connection or self._connection(),
             app_id=self.name,
             clock=self._clock,
-            window=window or self._window,
-            timeout=timeout or self._publish_timeout,
+            window=self._window if window is None else window,
+            timeout=self._publish_timeout if timeout is None else timeout,
             max_body=self._max_body,
         )
 

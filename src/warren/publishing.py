@@ -23,6 +23,7 @@ from warren.contracts.properties import Headers
 from warren.errors import (
     Blocked,
     BrokerRefused,
+    ConfigurationError,
     Indeterminate,
     Nacked,
     PublishError,
@@ -39,6 +40,7 @@ __all__ = ["AsyncPublisher", "PublishOptions", "Publisher", "Receipt"]
 CHUNK: Final = 256  # messages handed to the I/O thread at once by publish_many
 HOLD: Final = 0.005  # seconds a slow source may hold back a chunk that is not full
 DRAIN_TIMEOUT: Final = 30.0
+MAX_TIMEOUT: Final = 365 * 86_400.0
 MARGIN: Final = 10.0  # seconds the I/O thread may be late with an answer
 
 
@@ -81,6 +83,7 @@ class _Window:
         self._given = 0  # written by the I/O thread only
         self._wake_at = math.inf  # the count at which the most modest waiter is served
         self._changed = threading.Condition()
+        self._callers: list[Callable[[], None]] = []  # of those who wait without a thread
 
     @property
     def in_flight(self) -> int:
@@ -93,13 +96,24 @@ class _Window:
             self._taken += 1 if free else 0
             return free > 0
 
+    def take_or_call(self, try_again: Callable[[], None]) -> bool:
+        """Take one place; if there is none, call `try_again` once there may be, on any thread."""
+        with self._changed:
+            is_free = self._wait_free(1, 0.0) > 0
+            if is_free:
+                self._taken += 1
+            else:
+                self._callers.append(try_again)
+            return is_free
+
     def take_many(self, count: int, timeout: float) -> int:
         """Take up to `count` places, at least one; 0 if none came free.
 
-        Waits for a fair share of the window, so that batches stay large.
+        Waits for a fair share of the window, so that batches stay large, and leaves most of it to others.
         """
         with self._changed:
-            taken = min(count, self._wait_free(min(count, max(1, self.size // 8)), timeout))
+            free = self._wait_free(min(count, max(1, self.size // 8)), timeout)
+            taken = min(count, max(1, self.size // 4), free)
             self._taken += taken
             return taken
 
@@ -107,7 +121,7 @@ class _Window:
         """Take fewer after all; from any thread."""
         with self._changed:
             self._taken -= count
-            self._changed.notify_all()
+            self._wake()
 
     def give_back(self) -> None:
         """Free the place of a settled message; I/O thread only."""
@@ -115,7 +129,13 @@ class _Window:
         if self._given >= self._wake_at:
             with self._changed:
                 self._wake_at = math.inf
-                self._changed.notify_all()
+                self._wake()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        callers, self._callers = self._callers, []
+        for call in callers:
+            call()
 
     def wait_empty(self, timeout: float) -> bool:
         """Wait until nothing is on its way."""
@@ -141,6 +161,8 @@ class _Core:
     def __init__(
         self, connection: Connection, *, app_id: str, clock: Clock, window: int, timeout: float, max_body: int
     ) -> None:
+        if window < 1 or not 0 < timeout <= MAX_TIMEOUT:
+            raise ConfigurationError(f"window={window!r}, timeout={timeout!r}: both must be more than 0, and finite")
         self.connection = connection
         self.channel = PublishChannel(connection, max_body=max_body)
         self.window = _Window(window)
@@ -150,6 +172,14 @@ class _Core:
 
     def encode(self, message: Message, options: PublishOptions) -> Outgoing:
         return encode(message, now=self._clock.now(), app_id=self._app_id, **options)
+
+    def seconds(self, timeout: float | None) -> float:
+        """Return how long a publish may take. Raises `ConfigurationError` where that would be for ever, or no time."""
+        if timeout is None:
+            return self.timeout
+        if not 0 < timeout <= MAX_TIMEOUT:
+            raise ConfigurationError(f"timeout={timeout!r}: give seconds, more than 0 and finite")
+        return timeout
 
     def entry(self, message: Message, options: PublishOptions, timeout: float, settled: Any, context: Any) -> Entry:
         return self.channel.entry(self.encode(message, options), timeout=timeout, settled=settled, context=context)
@@ -216,9 +246,7 @@ class Publisher:
         or `MessageTooLarge`.
         """
         core = self._core
-        seconds = core.timeout if timeout is None else timeout
-        if not core.window.take(seconds):
-            raise core.full()
+        seconds = core.seconds(timeout)
         done = threading.Lock()
         done.acquire()
         result: list[confirms.Outcome] = []
@@ -228,11 +256,9 @@ class Publisher:
             core.window.give_back()
             done.release()
 
-        try:
-            entry = core.entry(message, options, seconds, settled, None)
-        except BaseException:
-            core.window.untake()
-            raise
+        entry = core.entry(message, options, seconds, settled, None)
+        if not core.window.take(seconds):
+            raise core.full()
         core.channel.submit([entry])
         # The channel settles every entry at its deadline; the margin covers a stalled machine.
         if not done.acquire(timeout=seconds + MARGIN):
@@ -250,9 +276,7 @@ class Publisher:
         Waits for a place in the window, and raises `Blocked` where none comes free in time.
         """
         core = self._core
-        seconds = core.timeout if timeout is None else timeout
-        if not core.window.take(seconds):
-            raise core.full()
+        seconds = core.seconds(timeout)
         future: Future[Receipt] = Future()
 
         def settled(entry: Entry, outcome: confirms.Outcome) -> None:
@@ -263,11 +287,9 @@ class Publisher:
             else:
                 future.set_exception(failure)
 
-        try:
-            entry = core.entry(message, options, seconds, settled, None)
-        except BaseException:
-            core.window.untake()
-            raise
+        entry = core.entry(message, options, seconds, settled, None)
+        if not core.window.take(seconds):
+            raise core.full()
         future.set_running_or_notify_cancel()
         core.channel.submit([entry])
         return future
@@ -284,7 +306,7 @@ class Publisher:
         `timeout` is in seconds for each message. Where some fail the others are published all the same, and
         `PublishManyError` names the failed ones. `on_confirmed` runs on the I/O thread and must not block.
         """
-        return _Batch(self._core, self._core.timeout if timeout is None else timeout, on_confirmed).publish(messages)
+        return _Batch(self._core, self._core.seconds(timeout), on_confirmed).publish(messages)
 
     def close(self) -> None:
         """Wait for what is unconfirmed, then close."""
@@ -383,6 +405,13 @@ class _Batch:
                 raise Indeterminate(f"{unknown} of {self._submitted} messages: the I/O thread did not answer")
 
 
+def _call_on(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:
+        pass  # the loop has ended: nobody waits
+
+
 class AsyncPublisher:
     """Publishes from an event loop; otherwise as `Publisher`. A blocked loop costs no heartbeat."""
 
@@ -413,9 +442,7 @@ class AsyncPublisher:
         """Publish without waiting for the confirm; the future has the receipt or the error."""
         core = self._core
         loop = asyncio.get_running_loop()
-        seconds = core.timeout if timeout is None else timeout
-        if not core.window.take(0.0) and not await loop.run_in_executor(None, core.window.take, seconds):
-            raise core.full()
+        seconds = core.seconds(timeout)
         future: asyncio.Future[Receipt] = loop.create_future()
 
         def resolve(entry: Entry, outcome: confirms.Outcome) -> None:
@@ -428,18 +455,24 @@ class AsyncPublisher:
 
         def settled(entry: Entry, outcome: confirms.Outcome) -> None:
             core.window.give_back()
-            try:
-                loop.call_soon_threadsafe(resolve, entry, outcome)
-            except RuntimeError:
-                pass  # the caller's loop has ended: nobody waits
+            _call_on(loop, resolve, entry, outcome)
 
-        try:
-            entry = core.entry(message, options, seconds, settled, None)
-        except BaseException:
-            core.window.untake()
-            raise
+        entry = core.entry(message, options, seconds, settled, None)
+        if not core.window.take(0.0):
+            await self._take_place(seconds)
         core.channel.submit([entry])
         return future
+
+    async def _take_place(self, seconds: float) -> None:
+        """Wait for a place on the loop itself: many may wait, and threads are few."""
+        core, loop, freed = self._core, asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                while not core.window.take_or_call(lambda: _call_on(loop, freed.set)):
+                    await freed.wait()
+                    freed.clear()
+        except TimeoutError:
+            raise core.full() from None
 
     async def publish_many(
         self, messages: Iterable[Message] | AsyncIterable[Message], *, timeout: float | None = None

@@ -329,6 +329,7 @@ class ScriptedConnection:
         self.frame_max = 131_072
         self.error: WarrenError | None = None
         self.stream: Any = None  # set only while it is up
+        self.blocked_reason: str | None = None
         self.channels: set[int] = set()
         self.users: list[Any] = []
 

@@ -123,8 +123,13 @@ class PublishChannel:
         self._arrived.extend(entries)
         if not self._drain_scheduled:
             self._drain_scheduled = True
-            if not self._io.post(self._drain):
-                self._drain_scheduled = False
+            accepted = False
+            try:
+                accepted = self._io.post(self._drain)
+            finally:
+                if not accepted:  # also where Ctrl-C came between: the next one must not rely on it
+                    self._drain_scheduled = False
+            if not accepted:
                 self._settle_here()
 
     def close(self) -> None:
