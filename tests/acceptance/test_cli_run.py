@@ -222,6 +222,24 @@ def test_rule_24_ctrl_c_reaches_the_workers_once_and_stops_gracefully(
     assert notes(folder)[-1] == "end cancel 1"
 
 
+def test_rule_24_a_signal_to_every_process_of_the_service_stops_gracefully_too(
+    broker: BrokerUnderTest, plain: PlainPika, folder: Path
+) -> None:
+    # As systemd does it. The supervisor's own word to its workers must not count as a second signal.
+    with running_cli(*RUN, cwd=folder, broker=broker.url) as running:
+        wait_subscribed(running)
+        cancel(plain, 1)
+        wait_note(folder, "begin cancel 1")
+        for pid in worker_pids(running):
+            os.kill(pid, signal.SIGTERM)
+        running.wait_event("shutdown_started")
+        running.signal(signal.SIGTERM)
+        (folder / "go").touch()
+        assert running.finish() == 0
+    assert notes(folder)[-1] == "end cancel 1"
+    plain.wait_depth("shipping.labels", 0)
+
+
 def test_rule_24_what_is_unfinished_after_the_grace_time_is_redelivered_and_told_by_exit_code_3(
     broker: BrokerUnderTest, plain: PlainPika, folder: Path
 ) -> None:

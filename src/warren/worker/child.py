@@ -33,7 +33,8 @@ class Child:
     """A worker process that was started just now. `command` is completed with the number of its socket."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self.grace = 0.0  # until it says; nothing is in flight before that
+        self.has_begun = False  # its application is loaded; nothing is in flight before that
+        self.grace = 0.0  # until it says
         self.was_ready = False
         self.is_silent = False  # its end of the socket is closed
         self._end: tuple[int, float] | None = None  # its worker's exit code, and when it shut down
@@ -99,7 +100,7 @@ class Child:
         self._heard_at = time.monotonic()
         match report:
             case Began(grace):
-                self.grace = grace
+                self.has_begun, self.grace = True, grace
             case State(health):
                 self._health = health
                 self.was_ready = self.was_ready or health.ready
@@ -109,6 +110,17 @@ class Child:
                 self._end = (code, self._heard_at)
             case _:
                 assert_never(report)
+
+    def stop(self) -> None:
+        """Ask it to stop gracefully. Not by a signal, since whoever signals every process has sent it one already, and
+        a second one ends it at once; but for one that is still loading, which listens to nothing else."""
+        if not self.has_begun:
+            self.signal(signal.SIGTERM)
+            return
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has ended
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens where it has ended."""

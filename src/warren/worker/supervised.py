@@ -25,7 +25,7 @@ REPORT: Final = 1.0  # seconds after which unchanged health is reported all the 
 class SupervisorLink:
     """Talks to the supervisor over an inherited socket; `descriptor` is its number.
 
-    The socket's end means that the supervisor is gone: the process then stops gracefully, as on SIGTERM.
+    The socket's end means that the supervisor asks it to stop, or is gone: the process then stops gracefully.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -52,7 +52,7 @@ class SupervisorLink:
     def _serve(self) -> None:
         last: State | None = None
         due = 0.0
-        # The supervisor never writes: readable means that it closed its end.
+        # The supervisor never writes: readable means that it closed its end, or this direction of it.
         while not select.select([self._socket], [], [], LOOK)[0]:
             worker = self._worker
             if worker is None:
@@ -62,7 +62,9 @@ class SupervisorLink:
                 last, due = state, time.monotonic() + REPORT
                 self._send(state)
         worker = self._worker
-        if worker is None or not worker.health().stopping:  # a second signal would end it at once
+        if worker is not None:
+            worker.stop("the supervisor stops")  # no signal: whoever signals all processes has sent one already
+        else:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _send(self, report: Report) -> None:

@@ -3,8 +3,8 @@
 Not here: what follows from an exit (`exits.py`), one child's process and socket (`child.py`).
 
 Theory of operation. One loop, woken by a report, a closed socket, a signal, or a fifth of a second. Each place holds a
-running child, or the time at which the next one starts. The first SIGTERM or SIGINT is passed on to all children, who
-have their grace time and a margin to finish; then, or on a second signal, they are killed. Killed or not, nothing
+running child, or the time at which the next one starts. On the first SIGTERM or SIGINT all children are asked to stop,
+and have their grace time and a margin to finish; then, or on a second signal, they are killed. Killed or not, nothing
 is lost: what is unacknowledged is redelivered. Children notice the parent's death by the socket's end and stop on their
 own. Nothing of the application is imported here.
 """
@@ -166,7 +166,7 @@ class Supervisor:
         worst = ExitCode.OK
         deadline = time.monotonic() + MARGIN + max((child.grace for child in self._children()), default=0.0)
         for child in self._children():
-            child.signal(signal.SIGTERM)
+            child.stop()
         while self._children() and len(self._signals) < 2 and time.monotonic() < deadline:
             self._listen()
             for place in self._places:

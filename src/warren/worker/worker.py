@@ -155,8 +155,9 @@ class Worker:
         try:
             self.start()
         except BaseException:
+            stopped = self._stop.is_set()
             self.close()
-            if seen:
+            if stopped:
                 return ExitCode.OK
             raise
         return self.wait()
