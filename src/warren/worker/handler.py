@@ -94,7 +94,7 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
     try:
         try:
             signature = inspect.signature(function, eval_str=True)
-        except NameError:  # a name that exists only for type checkers, or in a local scope
+        except Exception:  # an annotation that exists only for type checkers, or in a local scope
             signature = inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise HandlerSignatureError(f"the parameters of handler {name} cannot be read: {error}") from error
