@@ -184,6 +184,19 @@ class _Core:
     def entry(self, message: Message, options: PublishOptions, timeout: float, settled: Any, context: Any) -> Entry:
         return self.channel.entry(self.encode(message, options), timeout=timeout, settled=settled, context=context)
 
+    def check_may_wait(self) -> None:
+        """Refuse to wait on the I/O thread for what that thread does: it would wait for ever."""
+        if self.connection.io.is_current:
+            raise ConfigurationError(
+                "an event subscriber or the callback of a publish runs on the thread that receives the confirms, so it "
+                "cannot wait for one: use submit(), or publish from a thread of your own"
+            )
+
+    def take_place(self, seconds: float) -> None:
+        """Take a place in the window; raises `Blocked` where none comes free in time."""
+        if not self.window.take(0.0 if self.connection.io.is_current else seconds):
+            raise self.full()
+
     def full(self) -> PublishError | WarrenError:
         """Say why no place in the window came free."""
         if isinstance(self.connection.error, BrokerRefused):
@@ -246,6 +259,7 @@ class Publisher:
         or `MessageTooLarge`.
         """
         core = self._core
+        core.check_may_wait()
         seconds = core.seconds(timeout)
         done = threading.Lock()
         done.acquire()
@@ -257,8 +271,7 @@ class Publisher:
             done.release()
 
         entry = core.entry(message, options, seconds, settled, None)
-        if not core.window.take(seconds):
-            raise core.full()
+        core.take_place(seconds)
         core.channel.submit([entry])
         # The channel settles every entry at its deadline; the margin covers a stalled machine.
         if not done.acquire(timeout=seconds + MARGIN):
@@ -288,8 +301,7 @@ class Publisher:
                 future.set_exception(failure)
 
         entry = core.entry(message, options, seconds, settled, None)
-        if not core.window.take(seconds):
-            raise core.full()
+        core.take_place(seconds)
         future.set_running_or_notify_cancel()
         core.channel.submit([entry])
         return future
@@ -306,10 +318,12 @@ class Publisher:
         `timeout` is in seconds for each message. Where some fail the others are published all the same, and
         `PublishManyError` names the failed ones. `on_confirmed` runs on the I/O thread and must not block.
         """
+        self._core.check_may_wait()
         return _Batch(self._core, self._core.seconds(timeout), on_confirmed).publish(messages)
 
     def close(self) -> None:
         """Wait for what is unconfirmed, then close."""
+        self._core.check_may_wait()
         if not self._closed:
             self._closed = True
             self._core.window.wait_empty(DRAIN_TIMEOUT)

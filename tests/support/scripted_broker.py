@@ -104,6 +104,7 @@ class ManualIo:
     def __init__(self) -> None:
         self.loop = ManualLoop()
         self.is_stopped = False
+        self.is_current = False
 
     def start(self) -> None:
         """Nothing to start."""

@@ -175,6 +175,27 @@ def test_an_interrupted_publish_does_not_stop_the_next_one(monkeypatch: pytest.M
     assert "0 unconfirmed" in repr(publisher)
 
 
+# -- on the I/O thread itself, where event subscribers and callbacks run ----------------------------
+
+
+def test_what_would_wait_for_the_io_thread_on_that_thread_is_refused() -> None:
+    publishing = Publishing()
+    publisher = Publisher(publishing.core)
+    publishing.connection.io.is_current = True
+
+    with pytest.raises(ConfigurationError, match="use submit"):
+        publisher.publish(Parcel(number=1))
+    with pytest.raises(ConfigurationError, match="use submit"):
+        publisher.publish_many([Parcel(number=1)])
+
+    future = publisher.submit(Parcel(number=1))
+    with pytest.raises(Blocked, match="1 messages are unconfirmed"):
+        publisher.submit(Parcel(number=2))
+    assert publishing.sent() == 1
+    publishing.broker.ack(1, 1)
+    assert future.result(0.0).message_id
+
+
 # -- settings -------------------------------------------------------------------------------------
 
 

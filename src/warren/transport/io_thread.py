@@ -39,6 +39,11 @@ class IoThread:
         self._ended = False  # nothing more is accepted
         self._accepting = threading.RLock()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this is called on the thread itself, which must not wait for its own work."""
+        return self._thread.ident == threading.get_ident()
+
     def start(self) -> None:
         """Start the thread; a second call does nothing."""
         if not self._started:

@@ -27,6 +27,11 @@ def test_what_is_posted_runs_on_the_thread_in_order(io: IoThread) -> None:
     assert io.call(lambda: list(seen), timeout=5.0) == ["test-io", "second"]
 
 
+def test_it_knows_whether_it_is_called_on_itself(io: IoThread) -> None:
+    assert not io.is_current
+    assert io.call(lambda: io.is_current, timeout=5.0)
+
+
 def test_a_call_brings_back_result_and_error(io: IoThread) -> None:
     assert io.call(lambda: 42, timeout=5.0) == 42
     with pytest.raises(ZeroDivisionError):
