@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -169,6 +170,7 @@ class _Core:
         self.timeout = timeout
         self._app_id = app_id
         self._clock = clock
+        self._pid = os.getpid()
 
     def encode(self, message: Message, options: PublishOptions) -> Outgoing:
         return encode(message, now=self._clock.now(), app_id=self._app_id, **options)
@@ -182,6 +184,11 @@ class _Core:
         return timeout
 
     def entry(self, message: Message, options: PublishOptions, timeout: float, settled: Any, context: Any) -> Entry:
+        if self._pid != os.getpid():
+            raise ConfigurationError(
+                "this publisher belongs to the process that was forked, and its I/O thread is there; after a fork make "
+                "another one, or use app.publish()"
+            )
         return self.channel.entry(self.encode(message, options), timeout=timeout, settled=settled, context=context)
 
     def check_may_wait(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support import wait_until
 from tests.support.scripted_broker import ScriptedBroker, ScriptedConnection
-from warren import Blocked, ConfigurationError, Indeterminate, Message, Warren
+from warren import Blocked, ConfigurationError, Indeterminate, Message, PublishManyError, Warren
 from warren.clock import SystemClock
 from warren.publishing import AsyncPublisher, Publisher, _Core
 
@@ -194,6 +195,18 @@ def test_what_would_wait_for_the_io_thread_on_that_thread_is_refused() -> None:
     assert publishing.sent() == 1
     publishing.broker.ack(1, 1)
     assert future.result(0.0).message_id
+
+
+def test_a_publisher_is_refused_in_a_process_forked_from_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher = Publisher(Publishing().core)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    for publish in (publisher.publish, publisher.submit):
+        with pytest.raises(ConfigurationError, match="after a fork make another one"):
+            publish(Parcel(number=1))
+    with pytest.raises(PublishManyError, match="after a fork make another one"):
+        publisher.publish_many([Parcel(number=1)])
+    assert "0 unconfirmed" in repr(publisher)
 
 
 # -- settings -------------------------------------------------------------------------------------
