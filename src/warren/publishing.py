@@ -156,6 +156,18 @@ class _Window:
             self._changed.wait(remaining)
 
 
+_forks = 0  # counted in the child; asking for the process id would be a system call for each message
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
+
 class _Core:
     """What both publishers share: encoding, the window, and outcomes as receipts or errors."""
 
@@ -170,7 +182,7 @@ class _Core:
         self.timeout = timeout
         self._app_id = app_id
         self._clock = clock
-        self._pid = os.getpid()
+        self._forks = _forks
 
     def encode(self, message: Message, options: PublishOptions) -> Outgoing:
         return encode(message, now=self._clock.now(), app_id=self._app_id, **options)
@@ -184,7 +196,7 @@ class _Core:
         return timeout
 
     def entry(self, message: Message, options: PublishOptions, timeout: float, settled: Any, context: Any) -> Entry:
-        if self._pid != os.getpid():
+        if self._forks != _forks:
             raise ConfigurationError(
                 "this publisher belongs to the process that was forked, and its I/O thread is there; after a fork make "
                 "another one, or use app.publish()"

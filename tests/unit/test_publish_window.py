@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -199,7 +198,7 @@ def test_what_would_wait_for_the_io_thread_on_that_thread_is_refused() -> None:
 
 def test_a_publisher_is_refused_in_a_process_forked_from_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     publisher = Publisher(Publishing().core)
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    monkeypatch.setattr("warren.publishing._forks", 1)
 
     for publish in (publisher.publish, publisher.submit):
         with pytest.raises(ConfigurationError, match="after a fork make another one"):
