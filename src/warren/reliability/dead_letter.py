@@ -65,6 +65,7 @@ DROPPED: Final = DEAD_PREFIX + "dropped-headers"
 
 MAX_ERROR: Final = 2_000
 MAX_STACK: Final = 16_000
+_LIMITS: Final = {ERROR_TYPE: MAX_ERROR, ERROR: MAX_ERROR, STACK: MAX_STACK}
 _LEAST_STACK: Final = 200
 _MOST_DROPPED: Final = 50
 RESERVE: Final = 20_000  # of a frame, for the other properties and what brokers add (x-death)
@@ -97,11 +98,12 @@ class Death:
 def death_headers(death: Death, *, redact: Redact | None = None) -> dict[str, FieldValue]:
     """Build the headers of a dead letter; `redact` may blank error type, text and stack."""
     error = death.error
-    texts = {
+    known = {
         ERROR_TYPE: type_name(error),
-        ERROR: cut(text_of(error), MAX_ERROR),
-        STACK: cut("".join(traceback.format_exception(error)), MAX_STACK),
+        ERROR: text_of(error),
+        STACK: "".join(traceback.format_exception(error)),
     }
+    texts = {name: cut(text, _LIMITS[name]) for name, text in known.items()}
     headers: dict[str, FieldValue] = {
         REASON: str(death.reason),
         **(_redacted(texts, redact) if redact is not None else texts),
@@ -126,7 +128,7 @@ def _redacted(texts: dict[str, str], redact: Redact) -> dict[str, str]:
     """Return what `redact` lets through. Where it fails nothing is: what it was to hide must not show."""
     try:
         allowed = redact(dict(texts))
-        return {name: str(allowed[name]) for name in texts if name in allowed}
+        return {name: cut(str(allowed[name]), _LIMITS[name]) for name in texts if name in allowed}
     except Exception:
         _log.exception("the redaction of a dead letter failed; its error is left out")
         return dict.fromkeys(texts, "")

@@ -70,6 +70,7 @@ class ConsumerRuntime:
             clock=around.clock,
             bus=around.bus,
             on_settled=self._on_settled,
+            on_queue_missing=around.on_queue_missing,
             call_later=connection.io.post_later,
             lag=self._processor.lag,
             code_version=around.code_version,

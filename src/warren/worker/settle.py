@@ -22,7 +22,7 @@ from typing import Final, Protocol
 from warren.clock import Clock
 from warren.contracts.copies import copy_properties
 from warren.contracts.envelope import Outgoing
-from warren.contracts.headers import ATTEMPT, DELAY, EXCHANGE, ROUTING_KEY, delay_of, origin_of
+from warren.contracts.headers import ATTEMPT, DELAY, EXCHANGE, MAX_EPOCH_SECONDS, ROUTING_KEY, delay_of, origin_of
 from warren.contracts.incoming import Incoming
 from warren.contracts.properties import FieldValue, Properties
 from warren.errors import MessageTooLarge
@@ -31,7 +31,7 @@ from warren.reliability.backoff import Backoff
 from warren.reliability.dead_letter import FIRST_FAILED_AT, Death, Redact, death_headers, fingerprint, fit, text_of
 from warren.reliability.outcome import Ack, DeadLetter, Defer, Outcome, RetryLater
 from warren.topology import dead_letter_queue, retry_queue
-from warren.transport.confirms import CONFIRMED
+from warren.transport.confirms import CONFIRMED, Returned
 from warren.transport.confirms import Outcome as PublishOutcome
 from warren.transport.publisher import Entry, PublishChannel
 from warren.worker.job import Job
@@ -62,7 +62,11 @@ class _Copy:
 
 
 class Settler:
-    """Carries out the outcomes of one consumer. `on_settled` is called once a delivery is done with, on any thread."""
+    """Carries out the outcomes of one consumer.
+
+    `on_settled` is called once a delivery is done with, on any thread, and `on_queue_missing` where a copy reaches no
+    queue again and again.
+    """
 
     def __init__(
         self,
@@ -73,6 +77,7 @@ class Settler:
         clock: Clock,
         bus: events.EventBus,
         on_settled: Callable[[Job], None],
+        on_queue_missing: Callable[[], None],
         call_later: Callable[[float, Callable[[], None]], None],
         lag: Callable[[Job], float | None],
         code_version: str | None = None,
@@ -86,6 +91,7 @@ class Settler:
         self._clock = clock
         self._bus = bus
         self._on_settled = on_settled
+        self._on_queue_missing = on_queue_missing
         self._call_later = call_later
         self._lag = lag
         self._code_version = code_version
@@ -155,8 +161,10 @@ class Settler:
         if outcome is CONFIRMED:
             self._ack(copy.job)
             self._bus.emit(copy.event)
-        else:
-            self._again(copy, f"{type(outcome).__name__}: {getattr(outcome, 'reason', '')}")
+            return
+        if isinstance(outcome, Returned) and copy.tries:
+            self._on_queue_missing()  # not at once: a queue that has just moved is back by the next try
+        self._again(copy, f"{type(outcome).__name__}: {getattr(outcome, 'reason', '')}")
 
     def _again(self, copy: _Copy, reason: str) -> None:
         if self._closed:
@@ -190,7 +198,9 @@ class Settler:
 
     def _first_failure(self, job: Job) -> float:
         known = job.incoming.properties.headers.get(FIRST_FAILED_AT)
-        return known / 1000 if isinstance(known, int) and known > 0 else self._clock.now()
+        if isinstance(known, int) and 0 < known <= MAX_EPOCH_SECONDS * 1000:
+            return known / 1000
+        return self._clock.now()
 
     def _dead(self, job: Job, outcome: DeadLetter) -> dict[str, FieldValue]:
         exchange, routing_key = origin_of(job.incoming.properties, job.incoming.exchange, job.incoming.routing_key)
