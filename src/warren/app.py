@@ -135,8 +135,8 @@ class Warren:
                 retry=retry,
                 rules=Rules.of(transient=transient, permanent=permanent, unknown=unknown),
                 bindings=resolve_bindings(target.name, handler.messages, bind),
-                prefetch=prefetch or (200 if handler.is_async else 50),
-                concurrency=concurrency or (100 if handler.is_async else 8),
+                prefetch=(200 if handler.is_async else 50) if prefetch is None else prefetch,
+                concurrency=(100 if handler.is_async else 8) if concurrency is None else concurrency,
                 time_limit=None if time_limit is None else parse_duration(time_limit),
                 idempotency=_idempotency(idempotent or handler.is_transactional, parse_duration(idempotency_window)),
             )
@@ -331,4 +331,9 @@ class _Link:
 def _idempotency(idempotent: bool | Callable[[Any], object], window: float) -> Idempotency | None:
     if callable(idempotent):
         return Idempotency(idempotent, window)
+    if not isinstance(idempotent, bool):
+        raise ConfigurationError(
+            f"idempotent={idempotent!r}: write True for the message id, or a function of the message, as in "
+            f"idempotent=lambda order: order.order_id"
+        )
     return Idempotency(None, window) if idempotent else None

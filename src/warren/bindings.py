@@ -27,7 +27,7 @@ def exchange_of(message: type[Message]) -> Exchange | None:
 def resolve_bindings(queue: str, messages: tuple[type[Message], ...], bind: Bind) -> tuple[Source, ...]:
     """Return exchange and match of each binding. Raises `ConfigurationError` where the exchange is not known."""
     if bind is None:
-        bound = [_own(message) for message in messages]
+        bound = [_own(queue, message) for message in messages]
         return tuple(dict.fromkeys(source for source in bound if source is not None))
     given = [bind] if isinstance(bind, (str, Headers)) or _is_source(bind) else list(bind)
     exchanges = tuple(dict.fromkeys(e for e in map(exchange_of, messages) if e is not None))
@@ -53,7 +53,7 @@ def _is_source(value: object) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], Exchange)
 
 
-def _own(message: type[Message]) -> Source | None:
+def _own(queue: str, message: type[Message]) -> Source | None:
     declared = message.__warren__
     exchange = exchange_of(message)
     if exchange is None:
@@ -74,5 +74,10 @@ def _own(message: type[Message]) -> Source | None:
                     f"declare it with headers={{…}}, or bind=Headers(all_={{…}})"
                 )
             return exchange, Headers(all_=own)
+        case _ if not declared.is_publishable:
+            raise ConfigurationError(
+                f"{declared.class_name} names no routing key, so nothing would reach queue {queue!r}; declare it with "
+                f'routing_key="…", or say which messages are wanted: bind="orders.#"'
+            )
         case _:
             return exchange, declared.routing_key
