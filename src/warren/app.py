@@ -24,7 +24,7 @@ from warren.reliability.dead_letter import Redact
 from warren.reliability.retry import Retry
 from warren.topology import Queue, Topology, parse_duration
 from warren.topology.duration import Duration
-from warren.transport.connection import Connection
+from warren.transport.connection import Connection, State
 from warren.transport.io_thread import IoThread
 from warren.worker.handler import inspect_handler
 from warren.worker.spec import ConsumerSpec, Idempotency
@@ -216,7 +216,7 @@ class Warren:
 
     def _publisher(self) -> Publisher:
         publisher = self._default_publisher
-        if publisher is None or self._link is None or not self._link.is_own:
+        if publisher is None or self._link is None or not self._link.is_usable:
             connection = self._connection()
             with self._lock:
                 if self._default_publisher is None:
@@ -235,9 +235,11 @@ class Warren:
         )
 
     def _connection(self) -> Connection:
-        """Return the connection publishers share. After a fork the child gets its own."""
+        """Return the connection publishers share; another one in a forked child, and after a refusal."""
         with self._lock:
-            if self._link is None or not self._link.is_own:
+            if self._link is None or not self._link.is_usable:
+                if self._link is not None and self._link.is_own:
+                    self._link.close()
                 self._link = _Link(self)
                 self._default_publisher = None
             return self._link.connection
@@ -322,6 +324,11 @@ class _Link:
     @property
     def is_own(self) -> bool:
         return self._pid == os.getpid()
+
+    @property
+    def is_usable(self) -> bool:
+        # On its own thread it cannot be replaced; whoever publishes there is refused anyway.
+        return self.is_own and (self.connection.state is not State.CLOSED or self._io.is_current)
 
     def close(self) -> None:
         self.connection.close()
