@@ -85,7 +85,7 @@ class PublishChannel:
         self._max_body = max_body
         self._arrived: deque[Entry] = deque()  # handed over by other threads
         self._drain_scheduled = False
-        self._after_the_end = threading.Lock()
+        self._after_the_end = threading.RLock()  # a callback may publish again
         # Below: I/O thread only.
         self._pending: deque[Entry] = deque()
         self._ledger: Ledger[Entry] = Ledger()

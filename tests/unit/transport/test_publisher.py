@@ -566,6 +566,24 @@ def test_threads_that_submit_after_the_end_settle_each_entry_once(publishing: Pu
     assert len(publishing.settled_as) == 400
 
 
+def test_a_callback_may_publish_again_after_the_end(publishing: Publishing) -> None:
+    """As the callback of a future does that moves on to the next message."""
+    publishing.connection.io.is_stopped = True
+    first = publishing.entry("first")
+
+    def publish_next(entry: Entry, outcome: Outcome) -> None:
+        publishing.settled(entry, outcome)
+        publishing.channel.submit([publishing.entry("next")])
+
+    first.settled = publish_next
+    thread = threading.Thread(target=publishing.channel.submit, args=([first],), daemon=True)
+    thread.start()
+    thread.join(5.0)
+
+    assert not thread.is_alive()
+    assert list(publishing.settled_as) == ["first", "next"]
+
+
 def test_a_callback_that_fails_costs_no_other_message_its_outcome(
     publishing: Publishing, caplog: pytest.LogCaptureFixture
 ) -> None:
