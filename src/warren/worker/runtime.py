@@ -5,6 +5,7 @@ Not here: several consumers and their connections (`worker.py`).
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from warren.worker.settle import Settler
 from warren.worker.spec import ConsumerSpec
 
 __all__ = ["ConsumerRuntime", "Surroundings"]
+
+_log = logging.getLogger("warren.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +182,25 @@ class ConsumerRuntime:
         if self._stages is not None:
             self._stages.finish(job, outcome)
         else:
-            self._settler.settle(job, outcome)
+            self._settle(job, outcome)
 
     def _settle_first(self, job: Job, outcome: Outcome) -> None:
         """Settle what the stages decided: unclaimed jobs, or claimed ones that are recorded."""
         job.taken = True
-        self._settler.settle(job, outcome)
+        self._settle(job, outcome)
+
+    def _settle(self, job: Job, outcome: Outcome) -> None:
+        try:
+            self._settler.settle(job, outcome)
+        except Exception:  # a fault of ours; it must not cost the other deliveries the thread that settles them
+            _log.exception("message %s stays unacknowledged: settling it failed", job.message_id)
+            self._drop([job])
 
     def _on_late(self, job: Job) -> None:
         if not job.take():
             return
         # The claim is kept: the handler still runs, and its lease ends with this process.
-        self._settler.settle(job, self._processor.timed_out(job))
+        self._settle(job, self._processor.timed_out(job))
         self._around.on_late(f"a handler of {self.spec.name} ran longer than {self.spec.time_limit:g} s")
 
     # -- settled: any thread ------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from tests.support.consuming import Consuming, OrderCreated
 from warren import HandlerSignatureError, Retry, Warren
 from warren.observability import events
+from warren.reliability.outcome import Outcome
 from warren.reliability.stores.memory import MemoryStore
+from warren.worker.job import Job
+from warren.worker.settle import Settler
 
 Consume = Callable[..., Consuming]
 RETRIED = "billing.invoices.retry.10s"
@@ -153,3 +157,35 @@ def test_an_idempotency_key_that_ends_the_thread_ends_nothing(
 
     confirm_copies(consuming, 3)
     consuming.wait_in_flight(0)
+
+
+# -- a fault of ours ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_idempotent", [False, True], ids=["plain", "idempotent"])
+@pytest.mark.parametrize("is_late", [False, True], ids=["in time", "late"])
+def test_a_message_that_cannot_be_settled_costs_no_other_message_anything(
+    consume: Consume, monkeypatch: pytest.MonkeyPatch, is_idempotent: bool, is_late: bool
+) -> None:
+    may_end = threading.Event()
+
+    def handle(order: OrderCreated) -> None:
+        if is_late and order.order_id in (1, 2):
+            may_end.wait(20.0)
+
+    consuming = consume(handle, idempotent=is_idempotent, store=MemoryStore(), concurrency=4, time_limit="50ms")
+    settle = Settler.settle
+
+    def settle_some(settler: Settler, job: Job, outcome: Outcome) -> None:
+        if job.message_id in ("m-1", "m-2"):
+            raise TypeError("a fault of Warren's")
+        settle(settler, job, outcome)
+
+    monkeypatch.setattr(Settler, "settle", settle_some)
+    consuming.deliver(1)
+    consuming.wait_in_flight(0)
+    consuming.deliver(2, 3, first_tag=2)
+    consuming.wait_in_flight(0)
+
+    assert consuming.acked() == [(3, False)]
+    may_end.set()
