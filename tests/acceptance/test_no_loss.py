@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,30 @@ def test_the_transactional_inbox_has_every_effect_exactly_once(
     )
     result = run_chaos(chaos, private_broker(), tmp_path)
     tell(f"{name} on {broker_version}", result)
+    check(result)
+    assert result.ledger.repeated == ()
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("broker_version", ["rabbitmq-4.0"], indirect=True)
+def test_a_rolling_restart_of_the_workers_repeats_nothing_even_without_idempotency(
+    broker: BrokerUnderTest, broker_version: str, tmp_path: Path, seed: int, tell: Tell
+) -> None:
+    chaos = Chaos(
+        consumer="careless",
+        store=f"sqlite:///{tmp_path}/store.db",
+        effects=f"sqlite:///{tmp_path}/effects.db",
+        orders=1_500,
+        lead=300,
+        node_kills=0,
+        worker_kills=4,
+        worker_signal=signal.SIGTERM,
+        failing=0.1,
+        work=0.005,
+        seed=seed,
+    )
+    result = run_chaos(chaos, broker, tmp_path)
+    tell(f"rolling restart on {broker_version}", result)
     check(result)
     assert result.ledger.repeated == ()
 

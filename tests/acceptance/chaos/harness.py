@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +47,7 @@ class Chaos:
     node_kills: int
     worker_kills: int
     database_kills: int = 0
+    worker_signal: signal.Signals = signal.SIGKILL
     processes: int = 3
     lead: int = 1_000
     failing: float = 0.01
@@ -152,7 +154,7 @@ class _Run:
                     self._crash_node(publishing)
                 case Victim.WORKER:
                     self._workers.wait_victim()
-                    self._workers.kill_one(self._rng)
+                    self._workers.end_one(chaos.worker_signal, self._rng)
                 case Victim.DATABASE:
                     cut_connections(chaos.store)
         self._next_crash = math.inf
@@ -190,7 +192,7 @@ class _Run:
         self._broker.node.kill()
         self._node_kills.append(time.monotonic())
         if self._rng.random() < 0.5:
-            self._workers.kill_one(self._rng)
+            self._workers.end_one(chaos.worker_signal, self._rng)
         publishing.finish_hurry()
         self._broker.node.start()
 

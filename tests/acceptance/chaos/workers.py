@@ -50,7 +50,7 @@ class Footprint:
 
 
 class Workers:
-    """Worker processes of one run. The one that is subscribed first is spared by `kill_one`."""
+    """Worker processes of one run. The one that is subscribed first is spared by `end_one`."""
 
     def __init__(self, folder: Path, broker: str, *, processes: int, variables: Mapping[str, str]) -> None:
         self.killed: dict[int, float] = {}  # when, on the monotonic clock
@@ -106,14 +106,15 @@ class Workers:
             message=lambda: f"a worker to kill; logged:\n{self.log()[-4000:]}",
         )
 
-    def kill_one(self, rng: random.Random) -> None:
-        """Kill (-9) a random worker that has been subscribed, where there is one besides the spared one."""
+    def end_one(self, how: signal.Signals, rng: random.Random) -> None:
+        """Signal a random worker that has been subscribed, where there is one besides the spared one."""
         victims = self.alive()[1:]
         if victims:
             victim = rng.choice(victims)
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda: not is_alive(victim), message=f"worker {victim} is dead")
-            self.killed[victim] = time.monotonic()
+            os.kill(victim, how)
+            wait_until(lambda: not is_alive(victim), timeout=60.0, message=f"worker {victim} is dead")
+            if how is signal.SIGKILL:
+                self.killed[victim] = time.monotonic()
 
     def footprint(self) -> Footprint:
         """Return what the spared worker holds now."""
