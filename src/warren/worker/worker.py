@@ -31,7 +31,6 @@ from warren.transport.io_thread import IoThread
 from warren.transport.publisher import PublishChannel
 from warren.worker.exits import ExitCode
 from warren.worker.health import ConsumerHealth, Health
-from warren.worker.patience import until_answered
 from warren.worker.runtime import ConsumerRuntime, Surroundings
 from warren.worker.spec import ConsumerSpec
 
@@ -87,20 +86,21 @@ class Worker:
     # -- life -------------------------------------------------------------------------------
 
     def start(self, *, timeout: float | None = None) -> None:
-        """Connect, apply the topology, subscribe. Waits for the broker: for ever, or `timeout` seconds.
+        """Connect, apply the topology, subscribe. Waits for broker and store: for ever, or `timeout` seconds.
 
         Raises `BrokerRefused`, `TopologyConflict`, `TopologyMissing`, `ConfigurationError`; with a timeout
-        `BrokerUnavailable` too.
+        `BrokerUnavailable` and `StoreUnavailable` too.
         """
         parts = self._parts
+        deadline = None if timeout is None else time.monotonic() + timeout
         _check_time_limits(parts)
         self._store = self._open_store()
         if self._store is not None:
-            until_answered(self._store.prepare, consumer=parts.name, given_up=self._stop)
-        self._publishing = self._connect("publish")
+            self._insist(self._store.prepare, deadline)
+        publishing = self._publishing = self._connect("publish")
         self._consuming = self._connect("consume")
-        self._provision(self._publishing, timeout)
-        self._copies = PublishChannel(self._publishing, max_body=UNLIMITED_BODY)
+        self._insist(lambda: self._provision(publishing, deadline), deadline)
+        self._copies = PublishChannel(publishing, max_body=UNLIMITED_BODY)
         around = Surroundings(
             connection=self._consuming,
             copies=self._copies,
@@ -148,7 +148,8 @@ class Worker:
             if seen:
                 os._exit(128 + number)
             seen.append(number)
-            self.stop(signal.Signals(number).name)
+            # On another thread: this one may be inside the event's own lock, where it would wait for itself.
+            threading.Thread(target=self.stop, args=(signal.Signals(number).name,), daemon=True).start()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
@@ -212,23 +213,25 @@ class Worker:
         connection.start()
         return connection
 
-    def _provision(self, connection: Connection, timeout: float | None) -> None:
-        """Apply the topology; a broker that goes away meanwhile is waited for like one that is not there yet."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            self._wait_open(connection, None if deadline is None else deadline - time.monotonic())
+    def _provision(self, connection: Connection, deadline: float | None) -> None:
+        self._wait_open(connection, deadline)
+        self._parts.apply_topology(connection)
+
+    def _insist(self, step: Callable[[], object], deadline: float | None) -> None:
+        """Take a step of the start; a broker or store that is not there, or goes away meanwhile, is waited for."""
+        while not self._stop.is_set():
             try:
-                self._parts.apply_topology(connection)
-            except BrokerUnavailable as error:
+                step()
+            except (BrokerUnavailable, StoreUnavailable) as error:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise
-                _log.warning("the topology is not applied yet: %s", error)
+                _log.warning("not started yet: %s", error)
                 self._stop.wait(1.0)
             else:
                 return
+        raise ConfigurationError("stopped before broker or store answered")
 
-    def _wait_open(self, connection: Connection, timeout: float | None) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
+    def _wait_open(self, connection: Connection, deadline: float | None) -> None:
         while not self._stop.is_set():
             remaining = 0.5 if deadline is None else deadline - time.monotonic()
             if connection.wait_open_for(min(0.5, max(0.0, remaining))):
@@ -268,7 +271,7 @@ class Worker:
             return 0
         try:
             return self._store.purge()
-        except StoreUnavailable as error:
+        except Exception as error:  # whatever it is, keys can wait, and those who consume cannot
             _log.warning("keys outside their window are not deleted yet: %s", error)
             return 0
 
