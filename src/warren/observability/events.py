@@ -371,5 +371,7 @@ class EventBus:
         for subscriber in (*self._subscribers.get(type(event), ()), *self._all):
             try:
                 subscriber(event)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # sys.exit() too: it would end only the thread, and what that has still to do
                 _log.exception("a subscriber failed on %s", type(event).__name__)

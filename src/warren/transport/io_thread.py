@@ -52,11 +52,19 @@ class IoThread:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        self._serve()
         self._refuse()
         self.loop.call_soon(self.loop.stop)
-        self.loop.run_forever()  # what was accepted meanwhile
+        self._serve()  # what was accepted meanwhile
         self.loop.close()
+
+    def _serve(self) -> None:
+        """Run the loop until it is stopped. It lets through what exits; without its thread all others would wait."""
+        while True:
+            try:
+                return self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                _log.exception("the I/O thread goes on")
 
     def _refuse(self) -> None:
         with self._accepting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -98,3 +99,27 @@ def test_every_event_is_exported_and_documented() -> None:
 
     assert {each.__name__ for each in defined} <= set(events.__all__)
     assert all(each.__doc__ for each in defined)
+
+
+def test_a_subscriber_that_exits_ends_no_thread_and_hides_nothing_from_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bus, seen = EventBus(), []
+    bus.subscribe(lambda _: sys.exit(1), events.Blocked)
+    bus.subscribe(seen.append, events.Blocked)
+
+    bus.emit(blocked)
+
+    assert seen == [blocked]
+    assert "SystemExit" in caplog.text
+
+
+def test_ctrl_c_during_a_subscriber_is_not_held_up() -> None:
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    bus = EventBus()
+    bus.subscribe(interrupt, events.Blocked)
+
+    with pytest.raises(KeyboardInterrupt):
+        bus.emit(blocked)

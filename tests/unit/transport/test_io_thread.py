@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -36,6 +37,13 @@ def test_a_call_brings_back_result_and_error(io: IoThread) -> None:
     assert io.call(lambda: 42, timeout=5.0) == 42
     with pytest.raises(ZeroDivisionError):
         io.call(lambda: 1 / 0, timeout=5.0)
+
+
+def test_what_exits_on_the_thread_does_not_end_it(io: IoThread, caplog: pytest.LogCaptureFixture) -> None:
+    io.post(sys.exit)
+
+    assert io.call(lambda: 42, timeout=5.0) == 42
+    assert "SystemExit" in caplog.text
 
 
 def test_posting_later_waits_for_the_delay(io: IoThread) -> None:

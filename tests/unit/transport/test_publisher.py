@@ -584,12 +584,16 @@ def test_a_callback_may_publish_again_after_the_end(publishing: Publishing) -> N
     assert list(publishing.settled_as) == ["first", "next"]
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError(), SystemExit(1)], ids=lambda error: type(error).__name__)
 def test_a_callback_that_fails_costs_no_other_message_its_outcome(
-    publishing: Publishing, caplog: pytest.LogCaptureFixture
+    publishing: Publishing, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
+    def fail(_entry: Entry, _outcome: Outcome) -> None:
+        raise error
+
     broker = publishing.connection.up()
     failing = publishing.entry("failing")
-    failing.settled = lambda *_: 1 / 0  # type: ignore[assignment,return-value]
+    failing.settled = fail
     publishing.channel.submit([failing, publishing.entry("next")])
     publishing.loop.run()
     sent(broker)
