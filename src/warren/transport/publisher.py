@@ -218,7 +218,7 @@ class PublishChannel:
                 self._bus.emit(events.Confirmed(*_identity(entry), seconds))
             try:
                 entry.settled(entry, outcome)
-            except (Exception, SystemExit):  # a caller's error costs neither the others their outcome nor all the thread
+            except (Exception, SystemExit):  # a caller's error costs the others no outcome, and us no thread
                 _log.exception("the callback of message %s failed", entry.outgoing.message_id)
 
     def _announce_failure(self, entry: Entry, outcome: Outcome) -> None:
