@@ -124,6 +124,7 @@ class AsyncPool:
         self._unstarted: asyncio.Queue[Job] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopped = False
+        self._finishing = False
         self._ended = False
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -157,6 +158,7 @@ class AsyncPool:
         self._thread.join(5.0)
 
     def _finish(self) -> None:
+        self._finishing = True
         for task in self._tasks:
             task.cancel()
         gathered = asyncio.gather(*self._tasks, return_exceptions=True)
@@ -177,14 +179,28 @@ class AsyncPool:
         self._loop.close()
 
     async def _serve(self) -> None:
-        while True:
-            job = await self._unstarted.get()
+        while not self._finishing:
             try:
-                await self._handle(job)
+                await self._serve_next()
             except asyncio.CancelledError:
-                raise
-            except BaseException:  # whatever it is, the task is needed for the next job
-                _log.exception("message %s stays unacknowledged: settling it failed", job.message_id)
+                pass  # by `_finish`, or by a handler that cancels all tasks it finds
+            _clear_cancellation()
+
+    async def _serve_next(self) -> None:
+        job = await self._unstarted.get()
+        try:
+            await self._handle(job)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:  # whatever it is, the task is needed for the next job
+            _log.exception("message %s stays unacknowledged: settling it failed", job.message_id)
+
+
+def _clear_cancellation() -> None:
+    """Forget that a handler cancelled the task it ran in: timeouts and task groups of the next one count from it."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -98,9 +98,7 @@ class Processor:
         try:
             async with asyncio.timeout(limit) as scope:
                 self._check_has_run(await self._spec.handler.function(job.message, **self._arguments(job)))
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-                raise  # shutdown: no outcome, the delivery stays unacknowledged
+        except BaseException as error:  # also what cancels it: nothing is settled any more where that is a shutdown
             if isinstance(error, TimeoutError) and scope.expired() and limit is not None:
                 return self.timed_out(job)
             return self._failed(job, error)
@@ -203,9 +201,3 @@ class Processor:
             salt=self._salt + incoming.generation.to_bytes(8),
             tag=incoming.delivery_tag,
         )
-
-
-def _is_being_cancelled() -> bool:
-    """Whether a CancelledError is for the running task itself, not for something that its handler awaits."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

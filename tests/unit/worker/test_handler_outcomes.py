@@ -110,6 +110,12 @@ async def raise_cancelled(_order: OrderCreated) -> None:
     await task
 
 
+async def cancel_itself(_order: OrderCreated) -> None:
+    for task in asyncio.all_tasks():
+        task.cancel()
+    await asyncio.Event().wait()
+
+
 async def exit_in_a_task(_order: OrderCreated) -> None:
     async def leave() -> None:
         sys.exit(1)
@@ -121,17 +127,38 @@ def raise_exit(_order: OrderCreated) -> None:
     sys.exit(1)
 
 
-@pytest.mark.parametrize("handler", [raise_cancelled, exit_in_a_task, raise_exit], ids=lambda handler: handler.__name__)
+@pytest.mark.parametrize(
+    "handler", [raise_cancelled, cancel_itself, exit_in_a_task, raise_exit], ids=lambda handler: handler.__name__
+)
 def test_a_handler_that_ends_itself_is_retried_and_the_next_ones_run(
     consume: Consume, handler: Callable[..., Any]
 ) -> None:
-    consuming = consume(handler, concurrency=1)
+    consuming = consume(handler, concurrency=2)
 
     consuming.deliver(1, 2, 3)
 
     confirm_copies(consuming, 3)
     consuming.wait_in_flight(0)
     assert consuming.copied() == [RETRIED] * 3
+
+
+def test_a_handler_that_cancels_itself_leaves_nothing_cancelled_behind(consume: Consume) -> None:
+    left: list[int] = []
+
+    async def handle(order: OrderCreated) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        left.append(task.cancelling())
+        if order.order_id == 1:
+            await cancel_itself(order)
+
+    consuming = consume(handle, concurrency=1)
+    consuming.deliver(1)
+    confirm_copies(consuming, 1)
+    consuming.deliver(2, first_tag=2)
+
+    consuming.wait_in_flight(0)
+    assert left == [0, 0]
 
 
 @pytest.mark.parametrize("is_stored", [False, True], ids=["", "stored"])
