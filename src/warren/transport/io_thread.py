@@ -36,6 +36,7 @@ class IoThread:
         self.loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._started = False
+        self._stopping = False  # set on the thread
         self._ended = False  # nothing more is accepted
         self._accepting = threading.RLock()
 
@@ -52,19 +53,26 @@ class IoThread:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self._serve()
+        while not self._stopping:
+            self._serve()
         self._refuse()
         self.loop.call_soon(self.loop.stop)
-        self._serve()  # what was accepted meanwhile
+        while not self._serve():  # what was accepted meanwhile
+            self.loop.call_soon(self.loop.stop)
         self.loop.close()
 
-    def _serve(self) -> None:
-        """Run the loop until it is stopped. It lets through what exits; without its thread all others would wait."""
-        while True:
-            try:
-                return self.loop.run_forever()
-            except (SystemExit, KeyboardInterrupt):
-                _log.exception("the I/O thread goes on")
+    def _serve(self) -> bool:
+        """Run the loop until it is stopped; False where something exited: without its thread all others would wait."""
+        try:
+            self.loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            _log.exception("the I/O thread goes on")
+            return False
+        return True
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self.loop.stop()
 
     def _refuse(self) -> None:
         with self._accepting:
@@ -101,7 +109,7 @@ class IoThread:
             self._refuse()
             self.loop.close()
             return
-        if self.post(self.loop.stop):
+        if self.post(self._stop):
             self._thread.join(timeout)
             if self._thread.is_alive():
                 _log.warning("the I/O thread did not stop within %g s", timeout)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import wait_until
 from warren.errors import BrokerUnavailable
 from warren.transport.io_thread import IoThread
 
@@ -43,7 +44,20 @@ def test_what_exits_on_the_thread_does_not_end_it(io: IoThread, caplog: pytest.L
     io.post(sys.exit)
 
     assert io.call(lambda: 42, timeout=5.0) == 42
-    assert "SystemExit" in caplog.text
+    wait_until(lambda: "SystemExit" in caplog.text)
+
+
+def test_what_exits_while_the_thread_stops_does_not_keep_it() -> None:
+    for _ in range(30):
+        io, ran = IoThread(), list[None]()
+        io.start()
+        io.loop.call_soon_threadsafe(io.post, sys.exit)  # both in one turn of the loop, or in two
+        io.post(sys.exit)
+        io.post(lambda ran=ran: ran.append(None))
+        io.stop()
+
+        assert not io._thread.is_alive()
+        assert ran == [None]
 
 
 def test_posting_later_waits_for_the_delay(io: IoThread) -> None:
