@@ -12,11 +12,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Final, Protocol
 
 from warren.worker.job import Job
 
 __all__ = ["AsyncPool", "Pool", "ThreadPool"]
+
+CANCELLING: Final = 10.0  # seconds an async handler may take to end once it is cancelled
 
 _log = logging.getLogger("warren.worker")
 
@@ -32,6 +34,29 @@ class Pool(Protocol):
 
     def abandon(self) -> None:
         """Give up what still runs."""
+
+
+class _Watch:
+    """Reports each running job that is beyond its time limit to `on_late`, once."""
+
+    def __init__(self, name: str, limit: float | None, on_late: Callable[[Job], None] | None) -> None:
+        self.running: dict[int, Job] = {}
+        self._over = threading.Event()
+        if limit is not None and on_late is not None:
+            threading.Thread(target=self._run, args=(limit, on_late), name=f"{name}-watch", daemon=True).start()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _run(self, limit: float, on_late: Callable[[Job], None]) -> None:
+        reported: set[int] = set()
+        while not self._over.wait(max(0.02, min(0.5, limit / 5))):  # during a shutdown too
+            now = time.monotonic()
+            late = [job for job in list(self.running.values()) if now - job.running_since > limit]
+            for job in late:
+                if id(job) not in reported:
+                    on_late(job)
+            reported = set(map(id, late))
 
 
 class ThreadPool:
@@ -51,19 +76,14 @@ class ThreadPool:
         on_late: Callable[[Job], None] | None = None,
     ) -> None:
         self._handle = handle
-        self._time_limit = time_limit
-        self._on_late = on_late
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._running: dict[int, Job] = {}  # by thread number
-        self._abandoned = threading.Event()
+        self._watch = _Watch(name, time_limit, on_late)
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True)
             for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
-        if time_limit is not None and on_late is not None:
-            threading.Thread(target=self._watch, name=f"{name}-watch", daemon=True).start()
 
     def submit(self, jobs: Sequence[Job]) -> None:
         put = self._jobs.put
@@ -83,17 +103,10 @@ class ThreadPool:
 
     def abandon(self) -> None:
         """Threads are daemons: they end with the process."""
-        self._abandoned.set()
-
-    def overdue(self, now: float) -> list[Job]:
-        """Return the jobs that have run too long at monotonic time `now`."""
-        limit = self._time_limit
-        if limit is None:
-            return []
-        return [job for job in list(self._running.values()) if now - job.running_since > limit]
+        self._watch.stop()
 
     def _run(self, number: int) -> None:
-        get, handle, running, clock = self._jobs.get, self._handle, self._running, time.monotonic
+        get, handle, running, clock = self._jobs.get, self._handle, self._watch.running, time.monotonic
         while (job := get()) is not None:
             job.running_since = clock()
             running[number] = job
@@ -104,22 +117,25 @@ class ThreadPool:
             finally:
                 del running[number]
 
-    def _watch(self) -> None:
-        interval = max(0.02, min(0.5, (self._time_limit or 1.0) / 5))
-        reported: set[int] = set()
-        while not self._abandoned.wait(interval):  # time limits hold during a shutdown too
-            late = self.overdue(time.monotonic())
-            for job in late:
-                if id(job) not in reported and self._on_late is not None:
-                    self._on_late(job)
-            reported = set(map(id, late))
-
 
 class AsyncPool:
-    """An event loop on a thread of its own, with a bounded number of tasks that run `handle(job)`."""
+    """An event loop on a thread of its own, with a bounded number of tasks that run `handle(job)`.
 
-    def __init__(self, name: str, *, tasks: int, handle: Callable[[Job], Awaitable[None]]) -> None:
+    `handle` cancels itself at `time_limit`, in seconds. A job that runs on all the same, because it blocks the loop or
+    will not be cancelled, is reported to `on_late` once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tasks: int,
+        handle: Callable[[Job], Awaitable[None]],
+        time_limit: float | None = None,
+        on_late: Callable[[Job], None] | None = None,
+    ) -> None:
         self._handle = handle
+        self._watch = _Watch(name, None if time_limit is None else time_limit + CANCELLING, on_late)
         self._tasks_wanted = tasks
         self._unstarted: asyncio.Queue[Job] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -154,6 +170,7 @@ class AsyncPool:
 
     def abandon(self) -> None:
         """Cancel what still runs, and end the loop."""
+        self._watch.stop()
         self._loop.call_soon_threadsafe(self._finish)
         self._thread.join(5.0)
 
@@ -188,12 +205,15 @@ class AsyncPool:
 
     async def _serve_next(self) -> None:
         job = await self._unstarted.get()
+        self._watch.running[id(job)] = job
         try:
             await self._handle(job)
         except asyncio.CancelledError:
             raise
         except BaseException:  # whatever it is, the task is needed for the next job
             _log.exception("message %s stays unacknowledged: settling it failed", job.message_id)
+        finally:
+            del self._watch.running[id(job)]
 
 
 def _clear_cancellation() -> None:

@@ -128,7 +128,13 @@ class ConsumerRuntime:
     def _new_pool(self) -> Pool:
         spec = self.spec
         if spec.handler.is_async:
-            return AsyncPool(spec.name, tasks=spec.concurrency, handle=self._handle_async)
+            return AsyncPool(
+                spec.name,
+                tasks=spec.concurrency,
+                handle=self._handle_async,
+                time_limit=spec.time_limit,
+                on_late=self._on_late,
+            )
         return ThreadPool(
             spec.name,
             threads=spec.concurrency,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import sqlalchemy
 import sqlalchemy.orm
 
@@ -15,6 +17,7 @@ from warren import Retry
 from warren.errors import StoreUnavailable
 from warren.observability import events
 from warren.reliability.idempotency import Claim, InboxTransaction
+from warren.worker import pools
 
 
 class InboxDouble(StoreDouble):
@@ -108,4 +111,37 @@ def test_a_late_handler_whose_commit_fails_is_not_run_once_more() -> None:
 
     consuming.wait_in_flight(0)
     assert runs == [1, 2]
+    consuming.close()
+
+
+def test_an_async_handler_that_blocks_its_loop_has_the_process_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "CANCELLING", 0.05)
+    may_end = threading.Event()
+
+    async def handle(_order: OrderCreated) -> None:
+        may_end.wait(20.0)  # as a call does that is not awaited: nothing on the loop can cancel it
+
+    consuming = Consuming(handle, time_limit="50ms", retry=Retry("10s"))
+    consuming.deliver(1)
+    consuming.wait_copied(1)
+
+    consuming.broker.ack(consuming.copies, 1)
+    consuming.wait_in_flight(0)
+    assert consuming.acked() == [(1, False)]
+    assert len(consuming.late) == 1
+    may_end.set()
+    consuming.close()
+    assert consuming.copied() == ["billing.invoices.retry.10s"]
+
+
+def test_an_async_handler_that_ends_when_it_is_cancelled_is_not_late() -> None:
+    async def handle(_order: OrderCreated) -> None:
+        await asyncio.Event().wait()
+
+    consuming = Consuming(handle, time_limit="50ms", retry=Retry("10s"))
+    consuming.deliver(1)
+    consuming.wait_copied(1)
+
+    assert consuming.late == []
+    assert len(consuming.connection.of(events.TimeLimitExceeded)) == 1
     consuming.close()
