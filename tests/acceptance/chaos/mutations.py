@@ -15,7 +15,7 @@ from warren.worker.settle import Settler
 
 __all__ = ["Mutation", "mutate"]
 
-WIDENED: Final = 0.3
+WIDENED: Final = 1.0
 """Seconds between an early ack and the copy it should have waited for: on a real network that is where crashes hit."""
 
 
