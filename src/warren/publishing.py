@@ -185,6 +185,11 @@ class _Core:
         self._forks = _forks
 
     def encode(self, message: Message, options: PublishOptions) -> Outgoing:
+        if not hasattr(type(message), "__warren__"):
+            raise ConfigurationError(
+                f"{message!r:.80} is no message; publish takes an instance of a class derived from warren.Message, and "
+                f"publish_many several"
+            )
         return encode(message, now=self._clock.now(), app_id=self._app_id, **options)
 
     def seconds(self, timeout: float | None) -> float:

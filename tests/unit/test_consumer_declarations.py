@@ -31,6 +31,7 @@ def handle(_order: Message) -> None: ...
         ({"concurrency": 0}, r"concurrency is 0; give a number from 1 to 65535"),
         ({"prefetch": 70_000}, r"prefetch is 70000"),
         ({"idempotent": "order_id"}, r"idempotent='order_id'.*lambda"),
+        ({"name": "x" * 231}, r"its name has more than 230 bytes"),
         ({"idempotent": 1}, r"idempotent=1"),
     ],
     ids=str,

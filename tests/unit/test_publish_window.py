@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -228,3 +229,16 @@ def test_a_publish_without_a_deadline_is_refused(timeout: float) -> None:
         publisher.publish(Parcel(number=1), timeout=timeout)
     with pytest.raises(ConfigurationError, match="timeout="):
         publisher.publish_many([Parcel(number=1)], timeout=timeout)
+
+
+@pytest.mark.parametrize("message", [{"number": 1}, Parcel, None], ids=["dict", "class", "None"])
+def test_what_is_no_message_is_refused(message: Any) -> None:
+    publisher = Publisher(Publishing().core)
+    with pytest.raises(ConfigurationError, match=r"is no message; publish takes an instance"):
+        publisher.publish(message)
+
+
+def test_a_single_message_is_no_batch() -> None:
+    publisher = Publisher(Publishing().core)
+    with pytest.raises(PublishManyError, match=r"\('number', 1\) is no message"):
+        publisher.publish_many(Parcel(number=1))  # type: ignore[arg-type]

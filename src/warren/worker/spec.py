@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from warren.contracts.lookup import Contracts
 from warren.contracts.message import Message
@@ -19,6 +19,8 @@ from warren.topology.exchange import Source
 from warren.worker.handler import Handler
 
 __all__ = ["ConsumerSpec", "Idempotency"]
+
+MAX_NAME: Final = 230  # bytes; with the number of a channel it is a consumer tag, which AMQP limits to 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class ConsumerSpec:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65_535:
                 raise ConfigurationError(f"consumer {self.name}: {name} is {value!r}; give a number from 1 to 65535")
+        if len(self.name.encode()) > MAX_NAME:
+            raise ConfigurationError(f"consumer {self.name[:20]}…: its name has more than {MAX_NAME} bytes; shorten it")
         if self.time_limit is not None and self.time_limit <= 0:
             raise ConfigurationError(f"consumer {self.name}: time_limit must be more than 0 seconds, or None")
 

@@ -126,16 +126,19 @@ class Worker:
 
     def wait(self) -> ExitCode:
         """Serve until asked to stop, then shut down; return how it ended."""
+        self._serve()
+        return self._shut_down()
+
+    def _serve(self) -> None:
         next_purge = time.monotonic() + PURGE_INTERVAL
         while not self._stop.wait(0.2):
             self._io.post(self._note_beat)
-            if self._reapply.is_set():
+            if self._reapply.is_set() and self._publishing is not None and self._publishing.is_open:
                 self._reapply.clear()
-                self._reapply_topology()
+                self._reapply_topology(self._publishing)
             if time.monotonic() >= next_purge:
                 # A purge deletes a bounded number of keys; while it finds any, the next follows at once.
                 next_purge = time.monotonic() + (0.0 if self._purge() else PURGE_INTERVAL)
-        return self._shut_down()
 
     def run(self) -> ExitCode:
         """Start, handle SIGTERM and SIGINT, serve, shut down. For the main thread of a process.
@@ -259,12 +262,11 @@ class Worker:
                 )
         return store
 
-    def _reapply_topology(self) -> None:
-        if self._publishing is not None:
-            try:
-                self._parts.apply_topology(self._publishing)
-            except Exception as error:
-                _log.warning("a queue is missing and cannot be declared again yet: %s", error)
+    def _reapply_topology(self, connection: Connection) -> None:
+        try:
+            self._parts.apply_topology(connection)
+        except Exception as error:
+            _log.warning("a queue is missing and cannot be declared again yet: %s", error)
 
     def _purge(self) -> int:
         if self._store is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,3 +112,22 @@ def test_a_purge_that_fails_does_not_end_the_worker(worker: Worker, monkeypatch:
     worker.stop()
     serving.join(10.0)
     assert not serving.is_alive()
+
+
+def test_a_topology_is_applied_again_once_there_is_a_connection(worker: Worker) -> None:
+    connection, applied = SimpleNamespace(is_open=False), threading.Event()
+
+    def apply(_connection: object) -> None:
+        assert connection.is_open, "it would wait for the connection, and the worker could not be stopped meanwhile"
+        applied.set()
+
+    worker._parts = replace(worker._parts, apply_topology=apply)
+    worker._publishing = connection  # type: ignore[assignment]
+    worker._reapply.set()
+    serving = threading.Thread(target=worker._serve)
+    serving.start()
+    assert not applied.wait(0.5)
+    connection.is_open = True
+    assert applied.wait(10.0)
+    worker.stop()
+    serving.join(10.0)
