@@ -75,15 +75,17 @@ class IoThread:
         self.loop.stop()
 
     def _refuse(self) -> None:
+        self._ended = True  # first, or a thread that posts without a pause could keep the lock for ever
         with self._accepting:
-            self._ended = True
+            pass  # whoever was let in before has posted by now
 
     def post(self, function: Callable[[], object]) -> bool:
         """Run `function` on the I/O thread soon, from any thread. False once the thread has ended: it will not run."""
         with self._accepting:
-            if not self._ended:
+            is_accepted = not self._ended
+            if is_accepted:
                 self.loop.call_soon_threadsafe(function)
-            return not self._ended
+            return is_accepted
 
     def post_later(self, delay: float, function: Callable[[], object]) -> None:
         """Run `function` on the I/O thread after `delay` seconds, from any thread."""
