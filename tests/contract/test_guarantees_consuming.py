@@ -154,14 +154,19 @@ def test_rule_08_an_original_is_not_acked_while_its_copy_cannot_be_confirmed(bro
 
     seen = Recorder(app)
     with app.worker(), PlainPika(broker.url) as plain, app:
+        # A dead-letter queue that is full and refuses more.
         plain.channel.queue_delete("billing.invoices.dead")
+        full = {"x-queue-type": "classic", "x-max-length": 1, "x-overflow": "reject-publish"}
+        plain.declare("billing.invoices.dead", **full)
+        plain.publish("", "billing.invoices.dead", b"first")
+        plain.wait_depth("billing.invoices.dead", 1)
         app.publish(OrderCreated(order_id=1))
         (delayed, *_) = seen.wait(events.SettleDelayed, 2)
         assert delayed.target == "billing.invoices.dead"
-        assert "Returned" in delayed.reason
+        assert "Nacked" in delayed.reason
         assert not seen.of(events.DeadLettered)
         wait_until(lambda: unacked(broker, "billing.invoices") == 1, message="the original is still unacknowledged")
-        plain.declare("billing.invoices.dead")
+        assert plain.take("billing.invoices.dead").body == b"first"
         seen.wait(events.DeadLettered, timeout=40.0)
         assert plain.take("billing.invoices.dead").body == b'{"order_id":1,"event":"created"}'
 
