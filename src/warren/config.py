@@ -195,8 +195,10 @@ def _read_options(query: str) -> dict[str, str]:
     options = {unquote(name): unquote(value) for name, _, value in pairs}
     unknown = sorted(options.keys() - _OPTIONS)
     if unknown:
-        shown = f"the unknown option {unknown[0]!r}" if unknown[0].isidentifier() else "an unknown option"
-        raise ConfigurationError(f"the broker URL has {shown}; known are {', '.join(sorted(_OPTIONS))}")
+        shown = f" {unknown[0]!r}" if unknown[0].isidentifier() else ""
+        raise ConfigurationError(
+            f"the broker URL has the unknown option{shown}; known are {', '.join(sorted(_OPTIONS))}"
+        )
     for name in ("cafile", "certfile", "keyfile"):
         if name in options and not Path(options[name]).is_file():
             raise ConfigurationError(f"{name} of the broker URL, {options[name]!r}, is not a file")

@@ -155,7 +155,7 @@ MISTAKES = [
     (f"amqp://guest:1?{SECRET}@localhost", "? as %3F"),
     (f"amqp://guest:{SECRET}#1@localhost", "# as %23"),
     (f"amqp://guest:1#{SECRET}@localhost", "# as %23"),
-    (f"amqp://guest:1@2?{SECRET}@localhost", "an unknown option"),
+    (f"amqp://guest:1@2?{SECRET}@localhost", "the unknown option"),
     (f"amqp://guest:{SECRET}", "no host after its login"),
     (f"amqp://guest:{SECRET}@localhost/?heartbeats=3", "the unknown option 'heartbeats'; known are cafile"),
     (f"amqp://guest:{SECRET}@localhost/?heartbeat=soon", "heartbeat of the broker URL is 'soon'"),
