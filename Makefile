@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs services clean
+.PHONY: help demo test lint format bench bench-libraries bench-brokers docs screenshots services clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,14 +14,13 @@ FIND_PYTHON = for python in "$${PYTHON:-}" python3 python3.13 python3.12 python3
 SERVICES = $(BIN)/python -m tests.services.install
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 21
 
-demo: $(VENV)/.base ## Run the orders and invoices example on a private RabbitMQ
-	@$(SERVICES) rabbitmq || true
+demo: $(VENV)/.base ## Run the orders and invoices example on the embedded broker
 	@$(BIN)/warren demo
 
 test: services ## Run all tests on RabbitMQ 3.10 and 4.0, PostgreSQL and Redis (PYTEST_ARGS="-k retry")
-	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)  # two at a time, since they mostly wait for brokers
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)  # two at a time; the long ones, which come first, mostly wait
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
@@ -33,12 +32,21 @@ format: $(VENV)/.dev ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(BENCH_VENV)/.peers ## Measure Warren beside librabbitmq and other libraries (BENCH_ARGS="--quick")
+bench: bench-libraries bench-brokers ## Measure Warren beside other libraries, and its broker beside RabbitMQ
+
+bench-libraries: $(BENCH_VENV)/.peers ## The first part of bench (BENCH_ARGS="--quick")
 	@$(BENCH_VENV)/bin/python -m tests.services.install rabbitmq || true
 	@$(BENCH_VENV)/bin/python -m bench.run $(BENCH_ARGS)
 
+bench-brokers: $(BENCH_VENV)/.peers ## The second part of bench (BROKERS_ARGS="--quick")
+	@$(BENCH_VENV)/bin/python -m tests.services.install rabbitmq || true
+	@$(BENCH_VENV)/bin/python -m bench.brokers $(BROKERS_ARGS)
+
 docs: $(VENV)/.docs ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: services ## Make the pictures of the dashboard in docs/assets/dashboard anew
+	@WARREN_SCREENSHOTS=1 $(BIN)/pytest tests/acceptance/test_dashboard_looks.py
 
 services: $(VENV)/.dev ## Find or install the servers that tests need
 	@$(SERVICES) || true
@@ -62,9 +70,9 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	@echo "installing Warren and its development tools into $(VENV)"
-	@$(BIN)/pip install --quiet --editable '.[postgres,redis]' --group dev
-	@touch $(VENV)/.base $@
+	@echo "installing Warren, its development tools and mkdocs into $(VENV)"
+	@$(BIN)/pip install --quiet --editable '.[postgres,redis]' --group dev --group docs
+	@touch $(VENV)/.base $(VENV)/.docs $@
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@echo "installing Warren and mkdocs into $(VENV)"

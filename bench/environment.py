@@ -17,7 +17,7 @@ from bench.order import BODY_BYTES
 from bench.peers import Runner
 from bench.processes import TICKS, cpu_seconds
 
-__all__ = ["OtherWork", "describe"]
+__all__ = ["OtherWork", "describe", "machine"]
 
 _BESIDE = ("pika", "pydantic", "uvloop")
 
@@ -27,7 +27,7 @@ def describe(runners: Iterable[Runner], broker: str, **settings: object) -> dict
     packages = sorted({*_BESIDE, *(runner.package for runner in runners if runner.package)})
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),
-        "machine": f"{os.cpu_count()} × {_processor()}",
+        "machine": machine(),
         "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "broker": broker,
@@ -36,6 +36,11 @@ def describe(runners: Iterable[Runner], broker: str, **settings: object) -> dict
         "runners": {runner.name: runner.setting for runner in runners},
         **settings,
     }
+
+
+def machine() -> str:
+    """Return how many processors of which kind there are."""
+    return f"{os.cpu_count()} × {_processor()}"
 
 
 class OtherWork:

@@ -17,7 +17,19 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "warren"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
-HEAVY = {"fastapi", "httpx", "nicegui", "opentelemetry", "pika", "psycopg", "redis", "rich", "sqlalchemy", "uvloop"}
+HEAVY = {
+    "fastapi",
+    "httpx",
+    "nicegui",
+    "opentelemetry",
+    "pika",
+    "prometheus_client",
+    "psycopg",
+    "redis",
+    "rich",
+    "sqlalchemy",
+    "uvloop",
+}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -58,6 +70,12 @@ def test_an_import_against_the_direction_would_be_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("statement", ["import warren", "import warren.cli"])
 def test_importing_loads_nothing_heavy(statement: str) -> None:
     assert not modules_after(statement) & HEAVY
+
+
+def test_an_extra_that_is_missing_is_named() -> None:
+    script = "import sys; sys.modules['opentelemetry'] = None; import warren.observability.otel"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("tracing needs OpenTelemetry: pip install 'warren-mq[otel]'\n")
 
 
 def test_every_module_opens_with_what_lives_there_and_what_does_not() -> None:

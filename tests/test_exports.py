@@ -21,6 +21,7 @@ from warren.observability import events
 
 PUBLIC = {
     # declaring and running
+    "ClaimCheck",
     "Delivery",
     "Exchange",
     "Headers",
@@ -30,12 +31,15 @@ PUBLIC = {
     "SecretText",
     "Warren",
     "WorkerSettings",
+    "upcaster",
     # publishing
     "AsyncPublisher",
     "Publisher",
     "Receipt",
     # errors
     "Blocked",
+    "BodyChanged",
+    "BodyMissing",
     "BrokerRefused",
     "BrokerUnavailable",
     "ConfigurationError",
@@ -77,15 +81,29 @@ EVENTS = {
         "reason",
         "error",
         "fingerprint",
+        "seconds",
+        "lag",
     ],
     "Delivered": ["queue", "consumer", "message_id", "message_type", "attempt", "redelivered"],
     "Disconnected": ["name", "host", "reason"],
-    "DuplicateAbsorbed": ["queue", "consumer", "message_id", "key"],
-    "InProgressDeferred": ["queue", "consumer", "message_id", "key"],
+    "DuplicateAbsorbed": ["queue", "consumer", "message_id", "key", "message_type"],
+    "InProgressDeferred": ["queue", "consumer", "message_id", "key", "message_type"],
     "Processed": ["queue", "consumer", "message_id", "message_type", "attempt", "seconds", "lag"],
     "Published": ["message_id", "message_type", "exchange", "routing_key"],
     "Reconnecting": ["name", "attempt", "delay", "reason"],
-    "Retried": ["queue", "consumer", "message_id", "message_type", "attempt", "delay", "classification", "error"],
+    "Retried": [
+        "queue",
+        "consumer",
+        "message_id",
+        "message_type",
+        "attempt",
+        "delay",
+        "classification",
+        "error",
+        "fingerprint",
+        "seconds",
+        "lag",
+    ],
     "Returned": ["message_id", "message_type", "exchange", "routing_key", "reason"],
     "SettleDelayed": ["queue", "consumer", "message_id", "target", "reason", "next_try"],
     "ShutdownFinished": ["unfinished"],
@@ -125,6 +143,14 @@ def test_the_table_of_homes_agrees_with_what_type_checkers_see() -> None:
     }
     assert seen == warren._HOMES
     assert set(seen) == PUBLIC
+
+
+def test_the_dashboards_names_are_these_and_their_table_agrees_with_what_type_checkers_see() -> None:
+    dashboard = importlib.import_module("warren.dashboard")
+    assert dashboard.__all__ == ["Authorize", "Dashboard", "DashboardSettings", "Visitor"]
+    assert all(getattr(dashboard, name) is not None for name in dashboard.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Board'"):
+        _ = dashboard.Board
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

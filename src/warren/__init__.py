@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from warren.app import Warren
+    from warren.async_publishing import AsyncPublisher
+    from warren.claim_check.check import ClaimCheck
     from warren.config import WorkerSettings
     from warren.contracts.delivery import Delivery
     from warren.contracts.fields import SecretText
     from warren.contracts.message import Message
+    from warren.contracts.upcasting import upcaster
     from warren.errors import (
         Blocked,
+        BodyChanged,
+        BodyMissing,
         BrokerRefused,
         BrokerUnavailable,
         ConfigurationError,
@@ -39,7 +44,8 @@ if TYPE_CHECKING:
         Unroutable,
         WarrenError,
     )
-    from warren.publishing import AsyncPublisher, Publisher, Receipt
+    from warren.publish_core import Receipt
+    from warren.publishing import Publisher
     from warren.reliability.retry import Retry
     from warren.topology import Exchange, Headers, Queue
 
@@ -47,6 +53,8 @@ __version__ = "0.1.0"
 
 _ERRORS = [
     "Blocked",
+    "BodyChanged",
+    "BodyMissing",
     "BrokerRefused",
     "BrokerUnavailable",
     "ConfigurationError",
@@ -74,25 +82,30 @@ _ERRORS = [
 
 _HOMES = {
     **dict.fromkeys(_ERRORS, "warren.errors"),
-    "AsyncPublisher": "warren.publishing",
+    "AsyncPublisher": "warren.async_publishing",
+    "ClaimCheck": "warren.claim_check.check",
     "Delivery": "warren.contracts.delivery",
     "Exchange": "warren.topology",
     "Headers": "warren.topology",
     "Message": "warren.contracts.message",
     "Publisher": "warren.publishing",
     "Queue": "warren.topology",
-    "Receipt": "warren.publishing",
+    "Receipt": "warren.publish_core",
     "Retry": "warren.reliability.retry",
     "SecretText": "warren.contracts.fields",
     "Warren": "warren.app",
     "WorkerSettings": "warren.config",
+    "upcaster": "warren.contracts.upcasting",
 }
 
 __all__ = [
     "AsyncPublisher",
     "Blocked",
+    "BodyChanged",
+    "BodyMissing",
     "BrokerRefused",
     "BrokerUnavailable",
+    "ClaimCheck",
     "ConfigurationError",
     "ContractDefinitionError",
     "ContractError",
@@ -125,6 +138,7 @@ __all__ = [
     "Warren",
     "WarrenError",
     "WorkerSettings",
+    "upcaster",
 ]
 
 

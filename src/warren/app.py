@@ -7,32 +7,42 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
+from warren.async_publishing import AsyncPublisher
 from warren.bindings import Bind, exchange_of, resolve_bindings
+from warren.claim_check.check import ClaimCheck, claim_check_of
 from warren.clock import Clock, SystemClock
-from warren.config import DEFAULT_STORE, WorkerSettings, parse_brokers
+from warren.config import DEFAULT_STORE, BrokerSettings, WorkerSettings
 from warren.contracts.lookup import DEFAULT_MAX_BODY, Contracts
 from warren.contracts.message import Message
+from warren.embedding import EmbeddedAddress, read_address, start_embedded
 from warren.errors import ConfigurationError
 from warren.observability.events import E, EventBus
-from warren.publishing import AsyncPublisher, Publisher, PublishOptions, Receipt, _Core
+from warren.observability.tracing import Tracing, default_tracing
+from warren.publish_core import PublishingCore, PublishOptions, Receipt
+from warren.publish_link import PublishLink
+from warren.publishing import Publisher
 from warren.reliability.classify import Rules, Unknown
 from warren.reliability.dead_letter import Redact
 from warren.reliability.retry import Retry
 from warren.topology import Queue, Topology, parse_duration
 from warren.topology.duration import Duration
-from warren.transport.connection import Connection, State
-from warren.transport.io_thread import IoThread
+from warren.transport.connection import Connection
 from warren.worker.handler import inspect_handler
 from warren.worker.spec import ConsumerSpec, Idempotency
 
 if TYPE_CHECKING:
-    from warren.reliability.idempotency import IdempotencyStore
+    from prometheus_client import CollectorRegistry
+
+    from warren.asyncapi.application import Described
+    from warren.observability.prometheus.metrics import Metrics
+    from warren.reliability.stores.open import Store
     from warren.topology.plan import Plan
-    from warren.worker.worker import ExitCode, Worker
+    from warren.worker.worker import ExitCode, Worker, WorkerParts
 
 __all__ = ["Warren"]
 
@@ -48,11 +58,12 @@ DEFAULT_IDEMPOTENCY_WINDOW: Final = Idempotency().window
 class Warren:
     """A service's messaging: its consumers, its publishers, and the broker and store they use.
 
-    `broker` is a URL or several of one cluster (default: $WARREN_BROKER, else `amqp://guest:guest@localhost:5672/%2F`).
+    `broker` is a URL or several of one cluster (default: $WARREN_BROKER, else `amqp://guest:guest@localhost:5672/%2F`);
+    `embedded://` is a broker in this process, in memory, `embedded:///folder` one that keeps messages there.
     `store` is a URL (default: $WARREN_STORE, else `sqlite:///warren.db`). `publish_timeout` is in seconds (default 30),
     `window` is how many publishes may be unconfirmed (default 1,000), `max_body` is in bytes (default 16 MiB).
     `version` names the code in dead letters (default: $WARREN_CODE_VERSION), and `redact` may blank the texts of their
-    errors.
+    errors. `claim_check` keeps large bodies in a store beside the broker (default: $WARREN_CLAIM_CHECK, else none).
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class Warren:
         publish_timeout: float = DEFAULT_TIMEOUT,
         window: int = DEFAULT_WINDOW,
         max_body: int = DEFAULT_MAX_BODY,
+        claim_check: ClaimCheck | str | None = None,
         worker: WorkerSettings | None = None,
         redact: Redact | None = None,
         clock: Clock | None = None,
@@ -74,7 +86,7 @@ class Warren:
         if window < 1 or max_body < 1 or publish_timeout <= 0:
             raise ConfigurationError("window, max_body and publish_timeout must be more than 0")
         self.name = name
-        self.broker = parse_brokers(broker)
+        self._broker = read_address(broker)
         self.settings = worker or WorkerSettings()
         self.events = EventBus()
         self._store_url = store
@@ -82,16 +94,29 @@ class Warren:
         self._publish_timeout = publish_timeout
         self._window = window
         self._max_body = max_body
+        self._claim_check = claim_check_of(claim_check)
         self._redact = redact
         self._clock: Clock = clock or SystemClock()
         self._specs: dict[str, ConsumerSpec] = {}
         self._published: dict[type[Message], None] = {}
+        self.tracing: Tracing | None = None  # None: as the process's default
         self._lock = threading.Lock()
-        self._link: _Link | None = None
+        self._link: PublishLink | None = None
         self._default_publisher: Publisher | None = None
+        self._metrics: Metrics | None = None
+        self._memory: Store | None = None
+        self._core_type = PublishingCore
+        self._store_opener: Callable[[], Store] | None = None  # set while `rebound`
 
     def __repr__(self) -> str:
-        return f"<Warren {self.name}, {len(self._specs)} consumers, {self.broker.redacted}>"
+        return f"<Warren {self.name}, {len(self._specs)} consumers, {self._broker}>"
+
+    @property
+    def broker(self) -> BrokerSettings:
+        """Where the broker is. An embedded one is started for the first who asks."""
+        if isinstance(self._broker, EmbeddedAddress):
+            self._broker = BrokerSettings.parse(start_embedded(self._broker))
+        return self._broker
 
     # -- declaring --------------------------------------------------------------------------
 
@@ -166,6 +191,11 @@ class Warren:
         return tuple(self._specs.values())
 
     @property
+    def published_messages(self) -> tuple[type[Message], ...]:
+        """Every message class it says it publishes."""
+        return tuple(self._published)
+
+    @property
     def messages(self) -> tuple[type[Message], ...]:
         """Every message class this application consumes or says it publishes."""
         consumed = (message for spec in self._specs.values() for message in spec.contracts.classes)
@@ -180,6 +210,14 @@ class Warren:
             whole = whole | spec.topology
         return whole
 
+    def described(self, description: str = "", *, with_broker: bool = True) -> Described:
+        """Return what the AsyncAPI document of the application is made of. No broker is asked or started."""
+        from warren.asyncapi.application import Described
+
+        broker = self._broker if with_broker and isinstance(self._broker, BrokerSettings) else None
+        version = self._version or "0.0.0"
+        return Described(self.name, version, description.strip(), broker, self.published_messages, self.consumers)
+
     def on(self, *events: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
         """Subscribe the decorated function to events. It only observes: its errors are logged, never raised."""
 
@@ -188,6 +226,27 @@ class Warren:
             return function
 
         return subscribe
+
+    def collect_metrics(self, registry: CollectorRegistry | None = None) -> None:
+        """Keep Prometheus metrics of what this application does in this process, from now on.
+
+        They are in `registry` (default: prometheus_client's own), to be served as its other metrics are. A worker has
+        to be made after this call. `warren run --metrics-port` does all that by itself.
+        """
+        if self._metrics is None:
+            from warren import __version__
+            from warren.observability.prometheus.metrics import Metrics
+
+            info = (__version__, self._version or "", self.name)
+            self._metrics = Metrics(self.events, self._types, info=info, registry=registry)
+
+    def _types(self) -> dict[str, frozenset[str]]:
+        """Return the types of the messages each consumer reads, and under no name those that are published."""
+        types = {
+            spec.name: frozenset(message.__warren__.type for message in spec.contracts.classes)
+            for spec in self._specs.values()
+        }
+        return {**types, "": frozenset(message.__warren__.type for message in self._published)}
 
     # -- publishing -------------------------------------------------------------------------
 
@@ -224,14 +283,16 @@ class Warren:
                 publisher = self._default_publisher
         return publisher
 
-    def _core(self, window: int | None, timeout: float | None, connection: Connection | None = None) -> _Core:
-        return _Core(
+    def _core(self, window: int | None, timeout: float | None, connection: Connection | None = None) -> PublishingCore:
+        return self._core_type(
             connection or self._connection(),
             app_id=self.name,
             clock=self._clock,
             window=self._window if window is None else window,
             timeout=self._publish_timeout if timeout is None else timeout,
             max_body=self._max_body,
+            tracing=self.tracing or default_tracing(),
+            claim_check=self._claim_check,
         )
 
     def _connection(self) -> Connection:
@@ -240,7 +301,7 @@ class Warren:
             if self._link is None or not self._link.is_usable:
                 if self._link is not None and self._link.is_own:
                     self._link.close()
-                self._link = _Link(self)
+                self._link = PublishLink(self.name, self.broker, self.events)
                 self._default_publisher = None
             return self._link.connection
 
@@ -279,60 +340,79 @@ class Warren:
 
         return provision(self._connection(), self.topology, apply=True)
 
-    def open_store(self) -> IdempotencyStore:
-        """Open the store of idempotency keys."""
+    def open_store(self) -> Store:
+        """Open the store of idempotency keys and of the status of offloaded work.
+
+        `memory://` is one store for whatever this application object runs in this process.
+        """
+        if self._store_opener is not None:
+            return self._store_opener()
         from warren.reliability.stores.open import open_store
 
-        return open_store(self._store_url or os.environ.get("WARREN_STORE") or DEFAULT_STORE)
+        url = self._store_url or os.environ.get("WARREN_STORE") or DEFAULT_STORE
+        if not url.startswith("memory:"):
+            return open_store(url)
+        with self._lock:
+            if self._memory is None:
+                self._memory = open_store(url)
+            return self._memory
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """Return a worker for this process; `with app.worker():` consumes while the block runs."""
+        from warren.worker.worker import Worker
+
+        return Worker(self.worker_parts(settings))
+
+    def worker_parts(self, settings: WorkerSettings | None = None) -> WorkerParts:
+        """Return what a worker is built from."""
         from warren.provisioning import provision
-        from warren.worker.worker import Worker, WorkerParts
+        from warren.worker.worker import WorkerParts
 
         chosen = settings or self.settings
         topology = self.topology
-        return Worker(
-            WorkerParts(
-                name=self.name,
-                broker=self.broker,
-                specs=self.consumers,
-                settings=chosen,
-                clock=self._clock,
-                bus=self.events,
-                open_store=self.open_store,
-                apply_topology=lambda connection: provision(connection, topology, apply=chosen.apply_topology),
-                code_version=self._version,
-                redact=self._redact,
-            )
+        return WorkerParts(
+            name=self.name,
+            broker=self.broker,
+            specs=self.consumers,
+            settings=chosen,
+            clock=self._clock,
+            bus=self.events,
+            open_store=self.open_store,
+            apply_topology=lambda connection: provision(connection, topology, apply=chosen.apply_topology),
+            code_version=self._version,
+            redact=self._redact,
+            tracing=self.tracing or default_tracing(),
+            meter=self._metrics,
+            claim_check=self._claim_check,
         )
+
+    @contextmanager
+    def rebound(
+        self,
+        *,
+        broker: BrokerSettings,
+        clock: Clock,
+        open_store: Callable[[], Store] | None,
+        consumers: Iterable[ConsumerSpec],
+        core: type[PublishingCore] = PublishingCore,
+    ) -> Iterator[None]:
+        """Use others of all that while the block runs, as tests do. Publishers and workers made before keep theirs.
+
+        `open_store` may be None: the store is the application's own.
+        """
+        self.close()
+        kept = self._broker, self._clock, self._store_opener, self._specs, self._core_type
+        self._broker, self._clock, self._store_opener, self._core_type = broker, clock, open_store, core
+        self._specs = {spec.name: spec for spec in consumers}
+        try:
+            yield
+        finally:
+            self.close()
+            self._broker, self._clock, self._store_opener, self._specs, self._core_type = kept
 
     def run(self, settings: WorkerSettings | None = None) -> ExitCode:
         """Consume in this process until SIGTERM or SIGINT. `warren run MODULE:APP` adds supervision to it."""
         return self.worker(settings).run()
-
-
-class _Link:
-    """The publishing connection with the I/O thread it runs on, and the process they belong to."""
-
-    def __init__(self, app: Warren) -> None:
-        self._pid = os.getpid()
-        self._io = IoThread(f"{app.name}-publish-io")
-        self.connection = Connection(app.broker, io=self._io, bus=app.events, name=f"{app.name} publisher")
-        self.connection.start()
-
-    @property
-    def is_own(self) -> bool:
-        return self._pid == os.getpid()
-
-    @property
-    def is_usable(self) -> bool:
-        # On its own thread it cannot be replaced; whoever publishes there is refused anyway.
-        return self.is_own and (self.connection.state is not State.CLOSED or self._io.is_current)
-
-    def close(self) -> None:
-        self.connection.close()
-        self._io.stop()
 
 
 def _idempotency(idempotent: bool | Callable[[Any], object], window: float) -> Idempotency | None:

@@ -10,16 +10,18 @@ Not here: outcomes of a single publish or delivery, which are types, not excepti
     │   ├── TopologyMissing             the broker does not have it, and may not be changed
     │   └── BrokerRefused               login, virtual host or permission refused
     ├── BrokerUnavailable           wait and try again: no broker host answers
-    ├── StoreUnavailable            wait and try again: the idempotency store does not answer
+    ├── StoreUnavailable            wait and try again: the store of keys, or of bodies, does not answer
+    ├── BodyMissing                 a large body is not in its store (yet)
     ├── PublishError                the message was not confirmed
     │   ├── Unroutable                  certain: no queue received it
-    │   ├── Nacked                      certain: the broker refused it
+    │   ├── Nacked                      refused: a queue did not take it, other queues of the exchange may have it
     │   ├── Blocked                     certain: it never left this process
     │   ├── MessageTooLarge             certain: refused before it was sent
     │   ├── Indeterminate               unknown: sent, and no answer before the deadline
     │   └── PublishManyError            some of a batch failed; the rest are confirmed
     ├── ContractError               this message can never be processed as it is
     │   ├── Undecodable                 the body is not JSON, or too large to look at
+    │   ├── BodyChanged                 a large body is not what was sent
     │   ├── InvalidPayload              a field is missing or has the wrong type
     │   ├── UnknownType                 no contract of this consumer has that type
     │   └── UnknownVersion              the contract has another version
@@ -35,6 +37,8 @@ from typing import Any
 
 __all__ = [
     "Blocked",
+    "BodyChanged",
+    "BodyMissing",
     "BrokerRefused",
     "BrokerUnavailable",
     "ConfigurationError",
@@ -111,7 +115,11 @@ class BrokerUnavailable(WarrenError):
 
 
 class StoreUnavailable(WarrenError):
-    """The idempotency store could not be reached, or failed."""
+    """The store of idempotency keys, or the one of large bodies, could not be reached, or failed."""
+
+
+class BodyMissing(WarrenError):
+    """A message refers to a body that its store does not have, or not yet. Workers retry it under their policy."""
 
 
 # -- publishing ---------------------------------------------------------------------------
@@ -126,7 +134,10 @@ class Unroutable(PublishError):
 
 
 class Nacked(PublishError):
-    """The broker refused the message, for example because the queue is full (`reject-publish`)."""
+    """The broker refused the message, for example because a queue is full (`reject-publish`).
+
+    Where the exchange routes it to several queues, the others may have it: publish it again under the same message id.
+    """
 
 
 class Blocked(PublishError):
@@ -168,8 +179,19 @@ class Undecodable(ContractError):
     """The body is not JSON, is in another encoding, or exceeds the size limit."""
 
 
+class BodyChanged(ContractError):
+    """The store has another body than was sent: its size or its SHA-256 differs."""
+
+
 class InvalidPayload(ContractError):
-    """The JSON does not fit the contract; the text names field, expected and got."""
+    """The JSON does not fit the contract; the text names field, expected and got.
+
+    `fields` holds the first fields that do not fit, each with the reason; none where several contracts were tried.
+    """
+
+    def __init__(self, message: str, fields: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
 
 
 class UnknownType(ContractError):

@@ -10,6 +10,7 @@ conflicts.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Final
 
 from warren.errors import BrokerRefused, BrokerUnavailable
@@ -26,10 +27,11 @@ from warren.topology.survey import survey
 from warren.transport.connection import Connection
 from warren.transport.declare import ChannelDeclarer
 
-__all__ = ["make_plan", "provision"]
+__all__ = ["make_plan", "open_management", "provision"]
 
 STANDARD_PORTS: Final = (5672, 5671)
 CONNECT_TIMEOUT: Final = 30.0  # seconds
+MANAGEMENT_TIMEOUT: Final = 10.0
 
 _log = logging.getLogger("warren.topology")
 
@@ -63,6 +65,16 @@ def provision(connection: Connection, topology: Topology, *, apply: bool) -> tup
 
 
 def _read(connection: Connection) -> Actual:
+    with open_management(connection) as management:
+        return management.read_topology(connection.settings.virtual_host)
+
+
+def open_management(connection: Connection, *, timeout: float = MANAGEMENT_TIMEOUT) -> ManagementClient:
+    """Return a client of the management API of the broker that a connection has; close it.
+
+    Raises `BrokerUnavailable` where nothing says where that API is, where it does not answer, or where it is another
+    broker's: then its URL has to be given.
+    """
     settings = connection.settings
     is_derived = settings.management is None
     if is_derived and any(host.port not in STANDARD_PORTS for host in settings.hosts):
@@ -70,13 +82,17 @@ def _read(connection: Connection) -> Actual:
             "the broker is on a port of its own, so its management API could be anywhere; "
             "add ?management=http://host:15672 to the broker URL"
         )
-    with ManagementClient(ManagementSettings.of(settings)) as management:
+    management = ManagementClient(replace(ManagementSettings.of(settings), timeout=timeout))
+    try:
         if is_derived and not management.overview().may_be(*_identity(connection)):
             raise BrokerUnavailable(
                 "another broker answers on the standard port of the management API; "
                 "add ?management=http://host:port to the broker URL"
             )
-        return management.read_topology(settings.virtual_host)
+    except BaseException:
+        management.close()
+        raise
+    return management
 
 
 def _identity(connection: Connection) -> tuple[str, int]:

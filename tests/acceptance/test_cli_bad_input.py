@@ -152,6 +152,7 @@ def test_debug_shows_the_traceback_before_the_line(tmp_path: Path) -> None:
         (("run", "shop:app", "--processes", "0"), "Invalid value for '--processes': 0 is not in the range 1<=x<=512"),
         (("run", "shop:app", "--grace", "-1"), "Invalid value for '--grace': '-1' is not a time"),
         (("run", "shop:app", "--log-level", "loud"), "Invalid value for '--log-level': 'loud' is not one of"),
+        (("replay", "q", "--canary-timeout", "26m"), "the canary's time is at most 1,500 seconds: RabbitMQ takes back"),
         (("runs", "shop:app"), "No such command 'runs'"),
         (("run", "shop:app", "--reload"), "No such option"),
     ],

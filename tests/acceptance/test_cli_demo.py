@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import give_up
@@ -155,7 +156,7 @@ def test_two_demos_at_once_each_on_a_node_of_its_own_close_their_books_and_leave
 def test_a_demo_that_is_interrupted_takes_its_node_and_its_files_along(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    with running_cli("demo", "--orders", "20000", cwd=tmp_path, env={"TMPDIR": str(tmp_path)}) as running:
+    with running_cli("demo", "--rabbitmq", "--orders", "20000", cwd=tmp_path, env={"TMPDIR": str(tmp_path)}) as running:
         running.wait(lambda: any("published" in line for line in running.stdout), "the demo publishes", timeout=60.0)
         assert list(processes_in(tmp_path))
         running.signal(number)
@@ -168,7 +169,7 @@ def test_without_rabbitmq_the_demo_says_how_to_get_it(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from warren.integrations import rabbitmq_installation as found\n"
         "found._debian_scripts = found._scripts_on_path = lambda *_: None\n"
-        "from warren.cli import main; sys.exit(main(['demo']))"
+        "from warren.cli import main; sys.exit(main(['demo', '--rabbitmq']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -180,6 +181,36 @@ def test_without_rabbitmq_the_demo_says_how_to_get_it(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: the demo needs RabbitMQ, and there is no RabbitMQ on this machine; install")
-    assert done.stderr.endswith("warren demo --broker amqp://…\n")
+    assert done.stderr.startswith("error: --rabbitmq needs RabbitMQ, and there is no RabbitMQ on this machine; install")
+    assert done.stderr.endswith("leave the option out: the embedded broker needs nothing\n")
     assert nothing_stays(tmp_path)
+
+
+# -- with the dashboard ---------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(240)
+def test_with_the_dashboard_orders_keep_coming_until_ctrl_c_and_the_books_close(tmp_path: Path) -> None:
+    with running_cli("demo", "--dashboard", "--orders", "40", cwd=tmp_path, env={"TMPDIR": str(tmp_path)}) as running:
+        running.wait(
+            lambda: address_in(running.stdout) is not None, "the demo says where the dashboard is", timeout=60.0
+        )
+        address = address_in(running.stdout)
+
+        def shows_dead_letters() -> bool:
+            page = httpx.get(f"{address}dead-letters", trust_env=False, timeout=20.0)
+            assert page.status_code == 200
+            assert "Read-only" not in page.text
+            return "shipping.labels.dead" in page.text
+
+        wait_until(shows_dead_letters, timeout=60.0, message=lambda: "no dead letters on the page")
+        running.signal(signal.SIGINT)
+        assert running.finish(timeout=90.0) == 0, "".join(running.stderr)  # the last orders have a minute
+    books = closed_books("".join(running.stdout))
+    assert set(books) == {"billing.invoices", "shipping.labels"}
+    assert "Traceback" not in "".join(running.stderr)
+    assert nothing_stays(tmp_path)
+
+
+def address_in(lines: list[str]) -> str | None:
+    return next((found[1] for line in lines if (found := re.search(r"dashboard at (http://\S+/);", line))), None)

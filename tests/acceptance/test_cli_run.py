@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import urllib.error
@@ -146,6 +147,26 @@ def test_every_worker_process_consumes_and_a_killed_one_leaves_the_others_alone(
         running.signal(signal.SIGTERM)
         assert running.finish() == 0
         assert not any(map(is_alive, worker_pids(running)))
+
+
+def test_workers_write_where_their_handlers_are_on_sigusr1_and_go_on(
+    broker: BrokerUnderTest, plain: PlainPika, folder: Path
+) -> None:
+    with running_cli(*RUN, "--processes", "2", cwd=folder, broker=broker.url) as running:
+        wait_subscribed(running, 2)
+        cancel(plain, 7)
+        wait_note(folder, "begin cancel 7")
+
+        def shown() -> bool:  # the handler says that it begins a moment before it waits
+            running.signal(signal.SIGUSR1)
+            return any(" in wait_for" in line for line in running.stderr)
+
+        wait_until(shown, interval=0.5, message=lambda: f"where the handler waits: {running.stderr}")
+        (folder / "go").touch()
+        wait_note(folder, "end cancel 7")
+        assert running.events("worker_exited") == []
+        running.signal(signal.SIGTERM)
+        assert running.finish() == 0
 
 
 def test_workers_stop_by_themselves_when_their_parent_is_killed(
@@ -314,3 +335,16 @@ def test_health_is_not_ready_while_a_killed_worker_is_replaced(broker: BrokerUnd
         os.kill(worker_pids(running)[0], signal.SIGKILL)
         wait_until(lambda: ask(running, "/readyz")[0] == 503, timeout=10.0)
         wait_until(lambda: ask(running, "/readyz")[0] == 200, timeout=20.0)
+
+
+def test_run_embedded_needs_no_broker_and_keeps_messages_in_the_folder_it_is_given(folder: Path) -> None:
+    arguments = (*RUN, "--data", "data", "--processes", "2")
+    with running_cli(*arguments, cwd=folder, broker="amqp://127.0.0.1:1/") as running:
+        running.wait_event("subscribed", 4)
+        (url,) = {match for line in running.stderr for match in re.findall(r"embedded broker on (amqp://[^, ]+)", line)}
+        with PlainPika(url) as plain:
+            order(plain, 1)
+            wait_note(folder, "end 1")
+        running.signal(signal.SIGTERM)
+        assert running.finish() == 0
+    assert any((folder / "data").iterdir())

@@ -139,8 +139,7 @@ def test_a_server_that_never_answers_is_given_up_within_the_timeout(connect: Con
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connection = connect(f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}/?connection_timeout=0.3")
         wait_until(lambda: any(isinstance(event, events.Reconnecting) for event in seen))
-
-    assert "no answer in time" in str(connection.error)
+        assert "no answer in time" in str(connection.error)
 
 
 def test_closing_during_a_handshake_nobody_answers_does_not_wait_for_it(connect: Connect) -> None:
@@ -194,8 +193,14 @@ def test_tls_verifies_authority_host_name_and_client(
     assert "certificate cannot be verified" in refusal(
         connect(f"amqps://guest:guest@localhost:{port}/")  # the system's authorities
     )
-    assert "our client certificate" in refusal(connect(url("localhost", certificates, None)))
-    assert "our client certificate" in refusal(connect(url("localhost", certificates, foreign)))
+    # The embedded broker asks for it at the login, where it can say so.
+    missing = "the login was refused" if broker.name == "embedded" else "our client certificate"
+    assert missing in refusal(connect(url("localhost", certificates, None)))
+    if broker.name == "embedded":  # asyncio ends a failed handshake without the alert that names the reason
+        with pytest.raises(BrokerUnavailable, match="closed the connection at once"):
+            connect(url("localhost", certificates, foreign)).wait_open(2.0)
+    else:
+        assert "our client certificate" in refusal(connect(url("localhost", certificates, foreign)))
 
     plain_port = f"amqps://guest:guest@localhost:{broker.node.port}/?cafile={certificates.authority}"
     with pytest.raises(BrokerUnavailable, match="does not speak TLS"):

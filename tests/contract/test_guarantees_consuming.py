@@ -239,7 +239,7 @@ def test_rule_10_a_channel_closed_by_the_broker_leads_to_a_new_subscription(
 ) -> None:
     # The broker closes the channel of a consumer that does not acknowledge in time; it looks once a tick.
     broker = private_broker(config={"consumer_timeout": "1000"})
-    broker.node.rabbitmqctl("eval", "application:set_env(rabbit, channel_tick_interval, 1000).")
+    broker.look_at_timeouts_often()
     app = new_app(broker)
     may_end = threading.Event()
     attempts: list[bool] = []
@@ -278,7 +278,7 @@ def test_rule_10_readiness_changes_with_the_connection(private_broker: Callable[
         broker.node.kill()
         wait_until(lambda: not worker.health().ready)
         assert worker.health().live
-        assert "connection lost" in worker.health().consumers[0].reason
+        wait_until(lambda: "connection lost" in worker.health().consumers[0].reason)
         broker.node.start()
         wait_until(lambda: worker.health().ready, timeout=60.0)
         app.publish(OrderCreated(order_id=1))

@@ -81,8 +81,8 @@ def test_rule_23_a_sync_handler_beyond_its_limit_is_charged_alone_and_the_proces
     worker.start(timeout=30.0)
     with app, PlainPika(broker.url) as plain:
         try:
-            for number in (1, 2, 3):
-                app.publish(OrderCreated(order_id=number))
+            with app.publisher() as publisher:  # together: the others are to be there before the limit
+                publisher.publish_many(OrderCreated(order_id=number) for number in (1, 2, 3))
             # Stops by itself: the thread cannot be had back.
             assert worker.wait().name == "REPLACE"
         finally:

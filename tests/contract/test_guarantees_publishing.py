@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -167,14 +169,14 @@ def test_rule_04_a_memory_alarm_ends_in_blocked_or_indeterminate_and_publishing_
         plain.declare("parcels")
         seen = Recorder(app)
         app.publish(Parcel(number=0))
-        broker.node.rabbitmqctl("set_vm_memory_high_watermark", "0.000001")
+        broker.run_out_of_memory()
         # The broker announces the alarm to a connection when that publishes.
         with pytest.raises((Blocked, Indeterminate)):
             app.publish(Parcel(number=1), timeout=1.0)
         seen.wait(events.Blocked)
         with pytest.raises(Blocked, match="the broker blocks publishers"):
             app.publish(Parcel(number=2), timeout=0.5)
-        broker.node.rabbitmqctl("set_vm_memory_high_watermark", "0.6")
+        broker.have_memory_again()
         seen.wait(events.Unblocked)
         app.publish(Parcel(number=3))
 
@@ -220,9 +222,12 @@ def test_rule_05_without_a_broker_until_the_deadline_a_sent_message_is_indetermi
         publisher.publish(Parcel(number=0))
         outcomes: list[type[BaseException] | None] = []
         stop = threading.Event()
+        begun = 0
 
         def keep_publishing() -> None:
+            nonlocal begun
             while not stop.is_set():
+                begun += 1
                 try:
                     future = publisher.submit(Parcel(number=1))
                 except Blocked as error:  # no place in the window came free in time
@@ -235,6 +240,9 @@ def test_rule_05_without_a_broker_until_the_deadline_a_sent_message_is_indetermi
         thread = threading.Thread(target=keep_publishing)
         thread.start()
         wait_until(lambda: len(outcomes) > 100)
+        os.kill(broker.node.pid, signal.SIGSTOP)  # so that something is sent and not confirmed
+        sent = begun
+        wait_until(lambda: begun > sent + 1)
         broker.node.kill()
         try:
             wait_until(lambda: Indeterminate in outcomes, timeout=20.0)

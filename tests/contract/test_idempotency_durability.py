@@ -54,7 +54,7 @@ def test_done_marks_and_claims_are_there_after_kill_9(kind: str, request: pytest
 def test_sqlite_syncs_done_marks_before_returning_and_claims_not(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/warren.db")
     held = claim(store, "m1")
-    connection = store._connection  # type: ignore[attr-defined]
+    connection = store._connection
 
     def synchronous() -> int:
         return int(connection.execute("PRAGMA synchronous").fetchone()[0])
@@ -69,7 +69,7 @@ def test_sqlite_syncs_done_marks_before_returning_and_claims_not(tmp_path: Path)
 
 def test_sqlite_commits_inbox_transactions_synced(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/warren.db")
-    with store.transaction() as transaction:  # type: ignore[attr-defined]
+    with store.transaction() as transaction:
         assert transaction.connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert transaction.connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     store.close()

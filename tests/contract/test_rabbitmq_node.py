@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pika
@@ -24,6 +25,8 @@ from warren.integrations.rabbitmq_installation import find_installation
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
 StartBroker = Callable[..., BrokerUnderTest]
+
+ON_RABBITMQ = pytest.mark.parametrize("broker_version", ["rabbitmq-3.10", "rabbitmq-4.0"], indirect=True)
 
 OWNER = """
 import sys, time
@@ -61,12 +64,21 @@ def living() -> list[int]:
     return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
 
 
+def descriptors(pid: int) -> list[str]:
+    """What the open descriptors of a process lead to."""
+    found: list[str] = []
+    with suppress(OSError):  # it ended meanwhile: a node runs `ps` and `df`
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                found.append(str(descriptor.readlink()))
+    return found
+
+
 def listening_addresses(pids: set[int]) -> set[str]:
     """The local addresses (hex, as in /proc/net/tcp) on which any of `pids` listens."""
     inodes = set()
     for pid in pids:
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            target = str(descriptor.readlink()) if descriptor.is_symlink() else ""
+        for target in descriptors(pid):
             if target.startswith("socket:["):
                 inodes.add(target[8:-1])
     rows = [row.split() for table in ("tcp", "tcp6") for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
@@ -95,6 +107,7 @@ def read_all(url: str, queue: str, count: int) -> list[bytes]:
     return got
 
 
+@ON_RABBITMQ
 def test_a_node_keeps_what_it_confirmed_when_it_is_killed_and_restarted(private_broker: StartBroker) -> None:
     broker = private_broker()
     bodies = [b"%d" % number for number in range(50)]
@@ -110,6 +123,7 @@ def test_a_node_keeps_what_it_confirmed_when_it_is_killed_and_restarted(private_
     assert read_all(broker.url, "kept", 50) == bodies
 
 
+@ON_RABBITMQ
 def test_a_node_restarts_on_its_ports_and_stops_without_leaving_a_process(private_broker: StartBroker) -> None:
     broker = private_broker()
     first = broker.node.pid
@@ -129,6 +143,7 @@ def test_a_node_restarts_on_its_ports_and_stops_without_leaving_a_process(privat
         socket.create_connection(("127.0.0.1", broker.node.port), timeout=1.0)
 
 
+@ON_RABBITMQ
 def test_a_node_listens_on_loopback_only(private_broker: StartBroker) -> None:
     broker = private_broker()
     loopback = {"0100007F", "00000000000000000000000001000000"}
@@ -137,20 +152,28 @@ def test_a_node_listens_on_loopback_only(private_broker: StartBroker) -> None:
     assert addresses <= loopback
 
 
+@ON_RABBITMQ
 def test_a_node_serves_tls_with_the_files_it_is_given(private_broker: StartBroker, certificates: Certificates) -> None:
     port = free_port()
     private_broker(**certificates.broker_options(port=port, client_required=True))
     context = ssl.create_default_context(cafile=str(certificates.authority))
     context.load_cert_chain(certificates.certificate("client"), certificates.key("client"))
 
+    def connected() -> socket.socket | None:  # the node listens without TLS first
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10.0)
+        except ConnectionRefusedError:
+            return None
+
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10.0) as plain,
+        wait_until(connected, message="the node listens with TLS") as plain,
         context.wrap_socket(plain, server_hostname="localhost") as encrypted,
     ):
         encrypted.sendall(b"AMQP\x00\x00\x09\x01")
         assert encrypted.recv(1) == b"\x01"  # A method frame: Connection.Start.
 
 
+@ON_RABBITMQ
 def test_nothing_of_a_node_outlives_an_owner_that_is_killed(broker_node: RabbitmqNode, tmp_path: Path) -> None:
     root = broker_node.installation.root or ""
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(root), str(tmp_path)], stdout=subprocess.PIPE)
@@ -168,12 +191,14 @@ def test_nothing_of_a_node_outlives_an_owner_that_is_killed(broker_node: Rabbitm
     )
 
 
+@ON_RABBITMQ
 def test_rabbitmqctl_reaches_this_node_and_says_what_failed(broker: BrokerUnderTest) -> None:
     assert broker.vhost in broker.node.rabbitmqctl("-q", "list_vhosts")
     with pytest.raises(BrokerUnavailable, match="no-such-user"):
         broker.node.rabbitmqctl("set_user_tags", "no-such-user", "administrator")
 
 
+@ON_RABBITMQ
 def test_a_node_that_cannot_start_says_why(broker_node: RabbitmqNode, tmp_path: Path) -> None:
     node = RabbitmqNode(tmp_path, root=broker_node.installation.root, config={"no.such.setting": "1"})
     with pytest.raises(BrokerUnavailable, match=r"(?s)ended while starting.*no\.such\.setting"):
@@ -181,6 +206,7 @@ def test_a_node_that_cannot_start_says_why(broker_node: RabbitmqNode, tmp_path: 
     assert not node.is_running
 
 
+@ON_RABBITMQ
 def test_a_port_that_is_taken_is_named(broker_node: RabbitmqNode, tmp_path: Path) -> None:
     node = RabbitmqNode(tmp_path, root=broker_node.installation.root, port=broker_node.management_port)
     with pytest.raises(BrokerUnavailable, match=f"another process listens on port {node.port}"):

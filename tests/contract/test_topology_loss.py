@@ -62,7 +62,7 @@ def test_what_comes_back_to_a_full_or_absent_queue_is_kept_and_tried_again(
 ) -> None:
     broker = private_broker()
     # The broker tries again after three minutes; here after one second.
-    broker.node.rabbitmqctl("eval", "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 1000).")
+    broker.look_at_timeouts_often()
     consumers = {
         kind: consumer_topology(Queue(kind, type=kind, max_length=2), delays=["300ms"])
         for kind in ("quorum", "classic")
@@ -108,7 +108,7 @@ def test_a_classic_tier_would_lose_what_comes_back_to_a_full_queue(broker: Broke
         plain.wait_depth("tier", 0)
         assert b"retried" not in {message.body for message in plain.drain("work")}
         assert plain.depth("work.dead") == 0
-        assert topology.management.queue_depth(broker.vhost, "tier").total == 0
+        wait_until(lambda: topology.management.queue_depth(broker.vhost, "tier").total == 0)
 
 
 # -- into the dead-letter queue ----------------------------------------------------------------

@@ -31,7 +31,8 @@ def management(settings: ManagementSettings) -> Iterator[ManagementClient]:
 
 
 def test_the_overview_tells_which_broker_answers(broker: BrokerUnderTest, management: ManagementClient) -> None:
-    overview = management.overview()
+    # A node lists its listeners a moment after it has started.
+    overview = wait_until(lambda: (found := management.overview()).amqp_ports and found)
     assert overview.version == broker.version
     with PlainPika(broker.url) as plain:
         properties = plain.connection._impl.server_properties

@@ -137,13 +137,13 @@ def test_keys_of_any_text_are_claimed_inside_a_transaction(store: TransactionalS
 def test_a_key_done_in_a_transaction_is_done_for_claims_under_a_lease(store: TransactionalStore) -> None:
     handle(store, "m1")
 
-    assert look(store, "m1") is Done  # type: ignore[arg-type]
+    assert look(store, "m1") is Done
 
 
 def test_a_key_under_a_live_lease_is_in_progress_inside_a_transaction(
     store: TransactionalStore, clock: ManualClock
 ) -> None:
-    claim(store, "m1", lease=60.0)  # type: ignore[arg-type]
+    claim(store, "m1", lease=60.0)
     assert handle(store, "m1") == InProgress("billing", "m1")
 
     clock.advance(60.0)

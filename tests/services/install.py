@@ -2,9 +2,10 @@
 
 Not here: starting them. Nothing that already runs is touched, and no system service is started.
 
-NAME is rabbitmq (any version of the machine's own, for the demo), rabbitmq-3.10, rabbitmq-4.0, postgres, redis or
-openssl; default: all but the first. Installing takes root and apt; without them it is said what to install. The exit
-status is 0 when all are there, 1 otherwise.
+NAME is rabbitmq (any version of the machine's own, for the demo), rabbitmq-3.10, rabbitmq-4.0, postgres, redis,
+prometheus, openssl, chromium, asyncapi (a schema, from npm) or axe (a script, from npm); default: all but the first.
+Installing takes root and apt; without them it is said what to install. The exit status is 0 when all are there, 1
+otherwise.
 """
 
 from __future__ import annotations
@@ -13,13 +14,28 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services.places import RELEASES, SERVICES, Release, ServiceMissing, openssl, postgres_binaries, redis_server
+from tests.services.places import (
+    ASYNCAPI_SPECS,
+    AXE,
+    RELEASES,
+    SERVICES,
+    Release,
+    ServiceMissing,
+    asyncapi_schema,
+    axe,
+    chromium,
+    openssl,
+    postgres_binaries,
+    prometheus,
+    redis_server,
+)
 from warren.errors import ConfigurationError
 from warren.integrations.rabbitmq_installation import find_installation
 
@@ -140,6 +156,36 @@ def _debian_suite() -> str:
     return next((line.split("=", 1)[1].strip('"') for line in lines if line.startswith("VERSION_CODENAME=")), "")
 
 
+# -- files of npm packages ----------------------------------------------------------------
+
+
+def _fetch(package: str, member: str, folder: Path) -> None:
+    """Take one file out of an npm package into `folder`."""
+    if not shutil.which("npm"):
+        _apt_install("npm")
+    print(f"fetching {package} with npm …", flush=True)
+    with tempfile.TemporaryDirectory(dir=SERVICES, prefix="making-") as making:
+        _run(["npm", "pack", "--pack-destination", making, package])
+        (packed,) = Path(making).glob("*.tgz")
+        with tarfile.open(packed) as archive:
+            file = archive.extractfile(f"package/{member}")
+            assert file is not None
+            content = file.read()
+    folder.mkdir(exist_ok=True)
+    part = folder / f"{os.getpid()}.part"  # Another run may be fetching it too.
+    part.write_bytes(content)
+    part.replace(folder / Path(member).name)
+
+
+def _fetch_asyncapi_schema() -> None:
+    folder = SERVICES / f"asyncapi-specs-{ASYNCAPI_SPECS}"
+    _fetch(f"@asyncapi/specs@{ASYNCAPI_SPECS}", "schemas/3.0.0.json", folder)
+
+
+def _fetch_axe() -> None:
+    _fetch(f"axe-core@{AXE}", "axe.min.js", SERVICES / f"axe-core-{AXE}")
+
+
 # -- all ----------------------------------------------------------------------------------
 
 SERVICES_BY_NAME = {
@@ -148,9 +194,14 @@ SERVICES_BY_NAME = {
     "rabbitmq-4.0": Service(RELEASES["4.0"].root, lambda: _install_release(RELEASES["4.0"])),
     "postgres": Service(postgres_binaries, lambda: _apt_install("postgresql")),
     "redis": Service(redis_server, lambda: _apt_install("redis-server")),
+    "prometheus": Service(prometheus, lambda: _apt_install("prometheus")),
     "openssl": Service(openssl, lambda: _apt_install("openssl")),
+    # With a font: without one, a page is a page of boxes.
+    "chromium": Service(chromium, lambda: _apt_install("chromium", "fonts-dejavu-core")),
+    "asyncapi": Service(asyncapi_schema, _fetch_asyncapi_schema),
+    "axe": Service(axe, _fetch_axe),
 }
-DEFAULT = ("rabbitmq-3.10", "rabbitmq-4.0", "postgres", "redis", "openssl")
+DEFAULT = tuple(name for name in SERVICES_BY_NAME if name != "rabbitmq")
 
 
 if __name__ == "__main__":

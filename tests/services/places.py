@@ -73,9 +73,47 @@ def redis_server() -> Path:
     raise ServiceMissing("Redis is not installed; install it with: apt-get install redis-server")
 
 
+def prometheus() -> Path:
+    """Return Prometheus's server program; `promtool` comes with it."""
+    found = shutil.which("prometheus")
+    if found and shutil.which("promtool"):
+        return Path(found)
+    raise ServiceMissing("Prometheus is not installed; install it with: apt-get install prometheus")
+
+
 def openssl() -> Path:
     """Return the program that makes the certificates of the TLS tests."""
     found = shutil.which("openssl")
     if found:
         return Path(found)
     raise ServiceMissing("openssl is not installed; install it with: apt-get install openssl")
+
+
+ASYNCAPI_SPECS = "6.11.1"
+
+
+def asyncapi_schema() -> Path:
+    """Return the JSON Schema of AsyncAPI 3.0.0 documents, as the npm package @asyncapi/specs has it."""
+    found = SERVICES / f"asyncapi-specs-{ASYNCAPI_SPECS}" / "3.0.0.json"
+    if found.is_file():
+        return found
+    raise ServiceMissing("the schema of AsyncAPI is not here; fetch it with: make services (it takes npm)")
+
+
+def chromium() -> Path:
+    """Return the browser that the dashboard's tests drive."""
+    found = shutil.which("chromium")
+    if found:
+        return Path(found)
+    raise ServiceMissing("Chromium is not installed; install it with: apt-get install chromium")
+
+
+AXE = "4.14.1"
+
+
+def axe() -> Path:
+    """Return the script that looks for accessibility violations in a page, as the npm package axe-core has it."""
+    found = SERVICES / f"axe-core-{AXE}" / "axe.min.js"
+    if found.is_file():
+        return found
+    raise ServiceMissing("axe-core is not here; fetch it with: make services (it takes npm)")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from tests.support.embedded_node import ENOUGH_MEMORY, LOW_MEMORY, EmbeddedNode
 from tests.support.waiting import wait_until
 from warren.integrations.rabbitmq_node import RabbitmqNode
 
@@ -24,12 +25,12 @@ _LOGIN = "Basic " + base64.b64encode(b"guest:guest").decode()
 class BrokerUnderTest:
     """A virtual host on a running node. The login is guest/guest."""
 
-    name: str  # "rabbitmq-3.10"
-    version: str  # "3.10.8"
+    name: str  # "rabbitmq-3.10", "embedded"
+    version: str  # "3.10.8"; of the embedded broker, that of the RabbitMQ it answers like
     vhost: str
     url: str
     management_url: str  # With login, without a path.
-    node: RabbitmqNode
+    node: RabbitmqNode | EmbeddedNode
 
     def api(self, method: str, path: str, body: object = None) -> Any:
         """Call the management API: `api("GET", "queues/{vhost}")`; None where there is no answer body or a 404."""
@@ -43,12 +44,37 @@ class BrokerUnderTest:
         to two, after it confirmed a declaration. A node that dies within the first never elects a leader for the queue
         again, whatever the queue had confirmed; one that dies within the second has forgotten the binding.
         """
+        if isinstance(self.node, EmbeddedNode):
+            return  # a confirm says that whatever was declared before it is on disk too
         self.node.rabbitmqctl("eval", "mnesia:sync_log().")
         wait_until(
             # An Erlang term: the name is followed by the next binary, so that "q" is not found in "q.dead".
             lambda: all(f"_{queue}m".encode() in register for register in self._registers() for queue in queues),
             message=f"{queues} are in the register of quorum queues",
         )
+
+    def run_out_of_memory(self) -> None:
+        """Raise the memory alarm: the broker blocks connections that publish."""
+        if isinstance(self.node, EmbeddedNode):
+            self.node.tell(LOW_MEMORY)
+        else:
+            self.node.rabbitmqctl("set_vm_memory_high_watermark", "0.000001")
+
+    def have_memory_again(self) -> None:
+        """End the memory alarm."""
+        if isinstance(self.node, EmbeddedNode):
+            self.node.tell(ENOUGH_MEMORY)
+        else:
+            self.node.rabbitmqctl("set_vm_memory_high_watermark", "0.6")
+
+    def look_at_timeouts_often(self) -> None:
+        """Check consumer_timeout, and what at-least-once dead-lettering could not deliver, once a second.
+
+        RabbitMQ does so once a minute, and every three minutes; the embedded broker has a timer for each.
+        """
+        if isinstance(self.node, RabbitmqNode):
+            for name in ("channel_tick_interval", "dead_letter_worker_publisher_confirm_timeout"):
+                self.node.rabbitmqctl("eval", f"application:set_env(rabbit, {name}, 1000).")
 
     def _registers(self) -> list[bytes]:
         return [path.read_bytes() for path in self.node.data_dir.glob("data/*/quorum/*/names.dets")]

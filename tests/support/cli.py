@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from urllib.parse import quote
 from tests.support.broker import BrokerUnderTest
 from tests.support.waiting import wait_until
 
-__all__ = ["RunningCli", "cli", "is_alive", "running_cli", "url_with_management"]
+__all__ = ["RunningCli", "cli", "cli_into_head", "is_alive", "running_cli", "url_with_management"]
 
 WARREN = (sys.executable, "-m", "warren")
 
@@ -51,6 +52,24 @@ def cli(
         timeout=timeout,
         check=False,
     )
+
+
+def cli_into_head(*arguments: str, lines: int, cwd: Path, broker: str) -> tuple[list[str], int, str]:
+    """Run `warren ARGUMENTS | head -n LINES`; return what was read, and the command's own exit code and stderr.
+
+    The code is 141 where its reader went first, and 0 where all was in the pipe before that.
+    """
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join([*WARREN, *arguments])} | head -n {lines}; echo ${{PIPESTATUS[0]}}"],
+        cwd=cwd,
+        env=environment(broker),
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+        check=False,
+    )
+    *read, code = done.stdout.splitlines()
+    return read, int(code), done.stderr
 
 
 def url_with_management(broker: BrokerUnderTest) -> str:

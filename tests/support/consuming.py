@@ -5,21 +5,25 @@ Not here: real brokers (tests/contract).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tests.support.scripted_broker import ScriptedConnection
 from tests.support.waiting import wait_until
-from warren import Message, Warren
-from warren.clock import SystemClock
+from warren import ClaimCheck, Message, Warren
+from warren.clock import Clock, SystemClock
 from warren.contracts.properties import Properties
-from warren.reliability.idempotency import Claim, ClaimResult, IdempotencyStore
+from warren.observability.tracing import UNTRACED, Tracing
+from warren.reliability.dead_letter import Redact
+from warren.reliability.idempotency import Claim, ClaimResult, IdempotencyStore, InboxTransaction
 from warren.reliability.stores.memory import MemoryStore
+from warren.reliability.work import WorkStore
 from warren.transport.publisher import PublishChannel
 from warren.transport.wire import encode_properties
 from warren.worker.runtime import ConsumerRuntime, Surroundings
 
-__all__ = ["Consuming", "OrderCreated", "StoreDouble"]
+__all__ = ["Consuming", "InboxDouble", "OrderCreated", "StoreDouble"]
 
 QUEUE = "billing.invoices"
 
@@ -32,25 +36,39 @@ class Consuming:
     """A consumer of `OrderCreated` with a handler and the options of `app.consumer`, subscribed."""
 
     def __init__(
-        self, handler: Callable[..., Any], *, store: IdempotencyStore | None = None, lease: float = 60.0, **options: Any
+        self,
+        handler: Callable[..., Any],
+        *,
+        store: IdempotencyStore | None = None,
+        lease: float = 60.0,
+        tracing: Tracing = UNTRACED,
+        work: WorkStore | None = None,
+        redact: Redact | None = None,
+        claim_check: ClaimCheck | None = None,
+        clock: Clock | None = None,
+        **options: Any,
     ) -> None:
         self.connection = ScriptedConnection()
         self.late: list[str] = []
         app = Warren("billing")
         app.consumer(QUEUE, OrderCreated, **options)(handler)
         (spec,) = app.consumers
-        copies = PublishChannel(self.connection, max_body=2**31)  # type: ignore[arg-type]
+        copies = PublishChannel(self.connection, max_body=2**31)
         self.runtime = ConsumerRuntime(
             spec,
             Surroundings(
-                connection=self.connection,  # type: ignore[arg-type]
+                connection=self.connection,
                 copies=copies,
-                clock=SystemClock(),
+                clock=clock or SystemClock(),
                 bus=self.connection.bus,
                 store=store,
                 lease=lease,
                 on_late=self.late.append,
                 on_queue_missing=lambda: None,
+                tracing=tracing,
+                open_work=None if work is None else lambda: work,
+                redact=redact,
+                claim_check=claim_check,
             ),
         )
         self.copies = 1  # the channels' numbers
@@ -63,7 +81,7 @@ class Consuming:
         self.connection.down(self.broker)
         self.broker = self.connection.up()
 
-    def deliver(self, *order_ids: int, first_tag: int = 1) -> None:
+    def deliver(self, *order_ids: int, first_tag: int = 1, **properties: Any) -> None:
         """Deliver orders at once, with the tags from `first_tag` on; the message ids are `m-<order id>`."""
         self.broker.feed(
             b"".join(
@@ -71,7 +89,7 @@ class Consuming:
                     self.deliveries,
                     tag,
                     body=b'{"order_id": %d}' % order_id,
-                    properties=encode_properties(Properties(message_id=f"m-{order_id}")),
+                    properties=encode_properties(Properties(message_id=f"m-{order_id}", **properties)),
                 )
                 for tag, order_id in enumerate(order_ids, start=first_tag)
             )
@@ -122,3 +140,33 @@ class StoreDouble(MemoryStore):
     def release_many(self, claims: Sequence[Claim]) -> None:
         self.released += [claim.key for claim in claims]
         super().release_many(claims)
+
+
+class InboxDouble(StoreDouble):
+    """A store whose transactions fail as told, and note what was committed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed: list[str] = []
+        self.commit_errors: list[Exception] = []
+        self.tries = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[InboxTransaction]:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        transaction = OpenTransaction()
+        yield transaction
+        if self.commit_errors:
+            raise self.commit_errors.pop(0)
+        self.committed.append(transaction.key)
+
+
+class OpenTransaction:
+    connection = None
+    key = ""
+
+    def claim(self, consumer: str, key: str, *, window: float) -> Claim:
+        self.key = key
+        return Claim(consumer, key, 1)

@@ -9,6 +9,8 @@ import socket
 import threading
 from types import TracebackType
 
+from warren.integrations.loopback_ports import free_port
+
 __all__ = ["Gate"]
 
 
@@ -19,7 +21,7 @@ class Gate:
         self._server_port = server_port
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
         self.port: int = self._listener.getsockname()[1]
         self._start()
 
@@ -57,9 +59,19 @@ class Gate:
                 near, _ = listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(("127.0.0.1", self._server_port))
+            try:
+                far = socket.create_connection(("127.0.0.1", self._server_port))
+            except OSError:
+                _end(near)
+                continue
             with self._lock:
-                self._sockets += [near, far]
+                is_shut = listener.fileno() == -1  # `shut` closes it before it cuts
+                if not is_shut:
+                    self._sockets += [near, far]
+            if is_shut:
+                _end(near)
+                _end(far)
+                return
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=_forward, args=(source, target), daemon=True).start()
 

@@ -5,6 +5,7 @@ Not here: anything of Warren's.
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
 
 import pika
@@ -50,7 +51,21 @@ class PlainPika:
         self.channel.basic_publish(exchange, routing_key, body, pika.BasicProperties(**properties))
 
     def depth(self, queue: str) -> int:
-        return int(self.channel.queue_declare(queue, passive=True).method.message_count)
+        """Count what is ready."""
+        return int(self._asked(queue).message_count)
+
+    def consumers(self, queue: str) -> int:
+        return int(self._asked(queue).consumer_count)
+
+    def _asked(self, queue: str) -> Any:
+        """A quorum queue that is busy for 250 ms says it has no message and no consumer: it is asked again."""
+        give_up_at = time.monotonic() + 15.0
+        while True:
+            asked_at = time.monotonic()
+            answer = self.channel.queue_declare(queue, passive=True).method
+            now = time.monotonic()
+            if answer.message_count or answer.consumer_count or now - asked_at < 0.2 or now > give_up_at:
+                return answer
 
     def wait_depth(self, queue: str, count: int, *, timeout: float = 15.0) -> None:
         wait_until(

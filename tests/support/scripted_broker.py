@@ -19,6 +19,7 @@ import pika.frame
 import pika.spec
 from pika.adapters.asyncio_connection import AsyncioConnection
 
+from warren.config import Host
 from warren.contracts.properties import Properties
 from warren.errors import BrokerUnavailable, WarrenError
 from warren.observability.events import Event, EventBus
@@ -331,6 +332,7 @@ class ScriptedConnection:
         self.error: WarrenError | None = None
         self.stream: Any = None  # set only while it is up
         self.blocked_reason: str | None = None
+        self.host: Host | None = None
         self.channels: set[int] = set()
         self.users: list[Any] = []
 

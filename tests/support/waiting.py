@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def wait_until(
-    predicate: Callable[[], T], *, timeout: float = 10.0, interval: float = 0.02, message: str | Callable[[], str] = ""
+    predicate: Callable[[], T], *, timeout: float = 30.0, interval: float = 0.02, message: str | Callable[[], str] = ""
 ) -> T:
     """Call `predicate` until it returns something true, and return that; fail after `timeout` seconds.
 

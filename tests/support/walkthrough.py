@@ -9,10 +9,19 @@ Blocks run in order, in one folder, which holds the examples if the page is thei
     sql                     runs in a SQLite database
     json                    is parsed, line by line
     console                 each `$ command` runs in bash, and its output must be as shown; `…` stands for anything
-    text title="…"          must be written by the `warren run` that still runs
+    console title="…"       each command stays, as in a terminal of its own, until a `^C` or the page's end
+    text title="…"          must be written by the `warren run` that still runs, or where the title says "the other
+                            terminal", or the third, by what runs there; a `^C` in it ends that
+    diff title="x.py"       changes that file
 
-`warren run` stays, as in a terminal of its own, until a `^C` in its output, the next `warren run`, or the page's end. A
-command must succeed unless its output shows an `error:` or `$ echo $?` follows.
+`warren run` stays, as in a terminal of its own, until a `^C` in its output, the next `warren run`, or the page's end.
+`warren broker` stays likewise, on free ports instead of the standard ones, and is the broker of what follows; where the
+page is given a broker, that one is used instead. A command must succeed unless its output shows an `error:`, or
+`$ echo $?` follows; `warren signals` must fail where it shows something critical. It looks for a shorter time than it
+does for a reader. In its output, and in what `inspect` and dry runs show, a figure stands for any figure. The number
+after `kill` stands for that of the `warren run` that still runs.
+
+What stands under the heading "Provoke it", the last of a page, is done first: it makes the situation the page is about.
 """
 
 from __future__ import annotations
@@ -34,13 +43,18 @@ from unittest.mock import patch
 
 from tests.support.cli import RunningCli, environment
 from tests.support.markdown import Fence, fences
+from tests.support.shown_output import output_pattern
 from warren import Warren
 from warren.integrations.loopback_ports import free_port
 
-__all__ = ["COMMANDS_NOT_RUN", "LANGUAGES_NOT_RUN", "Walkthrough", "commands_of", "needs_broker"]
+__all__ = ["COMMANDS_NOT_RUN", "LANGUAGES_NOT_RUN", "Walkthrough", "commands_of", "needs_broker", "starts_its_broker"]
 
 LANGUAGES_NOT_RUN = {
+    "sequence": "a drawing, which building the site reads",
     "text": "a drawing, or a layout of names",
+    "dockerfile": "done without Docker by tests/acceptance/test_deployment.py, as the next two",
+    "ini": "a unit, or settings of RabbitMQ",
+    "yaml": "a manifest",
 }
 
 COMMANDS_NOT_RUN = {
@@ -49,10 +63,19 @@ COMMANDS_NOT_RUN = {
     "make": "would run these tests within themselves",
     ".": "the test has its environment",
     "rabbitmqctl": "needs the rights of the node's own user",
+    "rabbitmqadmin": "comes with RabbitMQ, which need not be installed",
+    "rabbitmq-diagnostics": "for a node of a cluster; test_deployment.py asks whether there is such a command",
+    "rabbitmq-queues": "see above",
+    "rabbitmq-upgrade": "see above",
+    "systemctl": "there is no such service on this machine",
+    "journalctl": "see above",
 }
 
 DEFAULT_BROKER = "amqp://guest:guest@localhost:5672/%2F"
-DEFAULT_PORT = "8080"
+DEFAULT_PORT, METRICS_PORT = "8080", "9464"
+BROKER_PORT, MANAGEMENT_PORT = "5672", "15672"
+PROVOKED = "## Provoke it"
+SHORT_WINDOW = " --window 3s --interval 1s"
 
 _USES_BROKER = re.compile(
     r"\.(publish|publish_many|publisher|async_publisher|worker|connect|plan|apply_topology|run)\(|pika\.Blocking"
@@ -85,6 +108,32 @@ class Command:
     def is_run(self) -> bool:
         return self.text.startswith("warren run")
 
+    @property
+    def is_signals(self) -> bool:
+        return self.text.startswith("warren signals")
+
+    @property
+    def shows_figures(self) -> bool:
+        """Whether what it shows differs with time and machine."""
+        return self.is_signals or self.text.startswith("warren inspect") or "--dry-run" in self.text
+
+    @property
+    def has_terminal(self) -> bool:
+        """Whether it stays, as in a terminal of its own."""
+        return bool(self.fence.title) or "^C" in self.output
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether what is shown says that it did; a code that is shown is compared."""
+        following = commands_of(self.fence)
+        place = following.index(self)
+        is_shown = any(each.text == "echo $?" for each in following[place + 1 : place + 2])
+        return is_shown or any(line.startswith("error: ") for line in self.output)
+
+    @property
+    def is_broker(self) -> bool:
+        return self.text.startswith("warren broker")
+
 
 def commands_of(fence: Fence) -> list[Command]:
     """Read the commands of a console block. Lines that end with a backslash go on."""
@@ -114,14 +163,25 @@ def needs_broker(page: Path) -> bool:
     return False
 
 
+def starts_its_broker(page: Path) -> bool:
+    """Whether a page runs `warren broker`."""
+    consoles = (fence for fence in fences(page) if fence.language == "console")
+    return any(command.is_broker for fence in consoles for command in commands_of(fence))
+
+
 class Walkthrough:
     """One page in a folder, on a broker if it needs one: `with Walkthrough(page, folder, broker=url) as walk:`."""
 
     def __init__(self, page: Path, folder: Path, *, broker: str | None = None, plain_broker: str | None = None) -> None:
         self._page = page
         self._folder = folder
+        self._port, self._metrics_port = str(free_port()), str(free_port())
+        self._own_ports: tuple[str, str] | None = None
+        if broker is None and starts_its_broker(page):
+            self._own_ports = port, management_port = str(free_port()), str(free_port())
+            plain_broker = f"amqp://guest:guest@127.0.0.1:{port}/%2F"
+            broker = f"{plain_broker}?management=http%3A%2F%2F127.0.0.1%3A{management_port}"
         self._plain_broker = plain_broker or DEFAULT_BROKER
-        self._port = str(free_port())
         if page.parent.name == "examples":
             shutil.copytree(page.parent, folder, dirs_exist_ok=True)
         tools = folder / ".tools"
@@ -134,7 +194,10 @@ class Walkthrough:
         self._module = ModuleType(f"page_{page.stem.replace('-', '_')}")
         self._modules: set[str] = set()
         self._database = sqlite3.connect(":memory:")
+        self._started: list[RunningCli] = []  # all that ever stayed, to be killed where the page fails
         self._running: RunningCli | None = None
+        self._terminals: dict[str, RunningCli | None] = {}
+        self._running_broker: RunningCli | None = None
         self._last_code = 0
         self._ends = ExitStack()
 
@@ -153,21 +216,23 @@ class Walkthrough:
             file = getattr(sys.modules[name], "__file__", None)
             if sys.modules[name] is self._module or (file and Path(file).parent == self._folder):
                 _close_apps(sys.modules.pop(name))
-        if self._running is not None:
-            self._running.process.kill()
-            self._running.finish()
+        for running in reversed(self._started):
+            running.process.kill()
+            running.finish()
         self._database.close()
         self._ends.close()
 
     def follow(self) -> None:
         """Do what the page says, from top to bottom."""
-        for fence in fences(self._page):
+        lines = self._page.read_text().splitlines()
+        provoked = lines.index(PROVOKED) if PROVOKED in lines else len(lines)
+        for fence in sorted(fences(self._page), key=lambda fence: fence.line < provoked):
             self._follow(fence)
         self._end_run()
+        self._end_broker()
 
     def _follow(self, shown: Fence) -> None:
-        here = shown.text.replace(DEFAULT_BROKER, self._plain_broker).replace(DEFAULT_PORT, self._port)
-        fence = replace(shown, text=here)
+        fence = replace(shown, text=self._here(shown.text))
         match fence.language:
             case "python" if fence.title:
                 (self._folder / fence.title).write_text(fence.text)
@@ -182,28 +247,63 @@ class Walkthrough:
             case "console":
                 for command in commands_of(fence):
                     self._run(command)
+            case "diff" if fence.title:
+                _change(self._folder / fence.title, fence)
             case "text" if fence.title:
-                assert self._running is not None, f"{fence}: nothing runs that could write this"
-                self._expect(self._running, fence.text.splitlines())
+                terminal = _terminal(fence)
+                running = self._terminals.get(terminal) if terminal else self._running
+                assert running is not None, f"{fence}: nothing runs that could write this"
+                if self._watch(running, fence.text.splitlines()) and running is self._running:
+                    self._running = None
             case _:
                 assert fence.language in LANGUAGES_NOT_RUN, f"{fence} is neither run nor exempt"
+
+    def _here(self, text: str) -> str:
+        """Return a text with the addresses that are this test's own."""
+        port, management_port = self._own_ports or (BROKER_PORT, MANAGEMENT_PORT)
+        own = {
+            DEFAULT_BROKER: self._plain_broker,
+            DEFAULT_PORT: self._port,
+            METRICS_PORT: self._metrics_port,
+            f":{BROKER_PORT}": f":{port}",
+            f":{MANAGEMENT_PORT}": f":{management_port}",
+        }
+        # At once and as whole words: what is put in may hold the digits of another.
+        shown = "|".join(rf"(?:\b|(?=:)){re.escape(each)}(?!\w)" for each in own)
+        return re.sub(shown, lambda found: own[found[0]], text)
 
     # -- commands ---------------------------------------------------------------------------
 
     def _run(self, command: Command) -> None:
         if command.word in COMMANDS_NOT_RUN:
             return
+        if command.is_broker:
+            self._start_broker(command)
+            return
         if command.text == "echo $?":
             assert command.output == [str(self._last_code)], f"{command.fence}: the exit code was {self._last_code}"
         elif command.is_run:
             self._start(command)
+        elif command.has_terminal:
+            self._terminals[_terminal(command.fence)] = self._stays(command.text, command.output)
         else:
             self._finish(command)
 
     def _start(self, command: Command) -> None:
         self._end_run()
+        self._running = self._stays(command.text, command.output)
+
+    def _start_broker(self, command: Command) -> None:
+        if self._own_ports is not None:
+            self._end_broker()
+            port, management_port = self._own_ports
+            text = f"{command.text} --port {port} --management-port {management_port}"
+            self._running_broker = self._stays(text, command.output)
+
+    def _stays(self, command: str, output: list[str]) -> RunningCli | None:
+        """Start a command as in a terminal of its own; return it unless its output shows that it is ended there."""
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {command.text}"],
+            ["bash", "-c", f"exec {command}"],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -212,33 +312,46 @@ class Walkthrough:
             text=True,
             start_new_session=True,
         )
-        self._running = RunningCli(process)
-        before, interrupt, after = _split(command.output, "^C")
-        self._expect(self._running, before)
+        running = RunningCli(process)
+        self._started.append(running)
+        return None if self._watch(running, output) else running
+
+    def _watch(self, running: RunningCli, output: list[str]) -> bool:
+        """Wait until it has written what is shown; end it where a `^C` says so, and return whether."""
+        before, interrupt, after = _split(output, "^C")
+        self._expect(running, before)
         if interrupt:
-            self._running.signal(signal.SIGINT)
-            self._last_code = self._running.finish()
-            self._expect(self._running, after)
-            self._running = None
+            running.signal(signal.SIGINT)
+            self._last_code = running.finish()
+            self._expect(running, after)
+        return interrupt
 
     def _end_run(self) -> None:
         running, self._running = self._running, None
-        if running is not None:
-            running.signal(signal.SIGTERM)
-            code = running.finish()
-            assert code == 0, f"warren run ended with {code}:\n{''.join(running.stderr)}"
+        _end("warren run", running)
+
+    def _end_broker(self) -> None:
+        running, self._running_broker = self._running_broker, None
+        _end("warren broker", running)
 
     def _expect(self, running: RunningCli, lines: list[str]) -> None:
-        for line in lines:
-            pattern = _pattern([line])
+        for place, line in enumerate(lines):
+            pattern, times = output_pattern([line]), lines[: place + 1].count(line)
             running.wait(
-                lambda pattern=pattern: any(pattern.fullmatch(each) for each in [*running.stdout, *running.stderr]),
+                lambda pattern=pattern, times=times: (
+                    sum(pattern.fullmatch(each) is not None for each in [*running.stdout, *running.stderr]) >= times
+                ),
                 f"the line {line!r}",
             )
 
     def _finish(self, command: Command) -> None:
+        text = command.text
+        if command.is_signals and "--window" not in text:
+            text = re.sub("^warren signals", rf"\g<0>{SHORT_WINDOW}", text)
+        if self._running is not None:
+            text = re.sub(r"^(kill -\w+) \d+$", rf"\1 {self._running.pid}", text)
         done = subprocess.run(
-            ["bash", "-c", command.text],
+            ["bash", "-c", text],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -250,21 +363,25 @@ class Walkthrough:
         )
         self._last_code = done.returncode
         if command.output:
-            assert _pattern(command.output).fullmatch(done.stdout), f"{command.fence} wrote:\n{done.stdout}"
-        if not (any(line.startswith("error: ") for line in command.output) or self._code_is_shown(command)):
+            pattern = output_pattern(command.output, any_figures=command.shows_figures)
+            assert pattern.fullmatch(done.stdout), f"{command.fence} wrote:\n{done.stdout}"
+        if command.is_signals and any(line.startswith("CRITICAL ") for line in command.output):
+            assert done.returncode == 1, f"{command.fence}: {command.text!r} is critical, and its exit code not 1"
+        elif not command.may_fail:
             assert done.returncode == 0, f"{command.fence}: exit code {done.returncode}:\n{done.stdout}"
-
-    @staticmethod
-    def _code_is_shown(command: Command) -> bool:
-        following = commands_of(command.fence)
-        place = next(index for index, each in enumerate(following) if each.text == command.text)
-        return any(each.text == "echo $?" for each in following[place + 1 : place + 2])
 
 
 def _close_apps(module: ModuleType) -> None:
     for value in vars(module).values():
         if isinstance(value, Warren):
             value.close()
+
+
+def _end(name: str, running: RunningCli | None) -> None:
+    if running is not None:
+        running.signal(signal.SIGTERM)
+        code = running.finish()
+        assert code == 0, f"{name} ended with {code}:\n{''.join(running.stderr)}"
 
 
 def _split(lines: list[str], mark: str) -> tuple[list[str], bool, list[str]]:
@@ -274,12 +391,17 @@ def _split(lines: list[str], mark: str) -> tuple[list[str], bool, list[str]]:
     return lines[:place], True, lines[place + 1 :]
 
 
-def _pattern(lines: list[str]) -> re.Pattern[str]:
-    """Return what matches the output: `…` is any text, on a line of its own any lines."""
-    whole = ""
-    for line in lines:
-        if line.strip() == "…":
-            whole += r"(?:[^\n]*\n)*?"
-        else:
-            whole += r"[^\n]*".join(re.escape(part) for part in line.rstrip().split("…")) + r"[ \t]*\n"
-    return re.compile(whole)
+def _terminal(fence: Fence) -> str:
+    """Return what tells a terminal from others: `other` for "another terminal", `third` for "the third terminal"."""
+    found = re.search(r"(\w+) terminal", fence.title)
+    return found[1].removeprefix("an") if found else ""
+
+
+def _change(file: Path, fence: Fence) -> None:
+    """Change a file as a block of lines that begin with ` `, `-` or `+` says."""
+    lines = fence.text.splitlines(keepends=True)
+    before = "".join(line[1:] for line in lines if line[0] in " -")
+    after = "".join(line[1:] for line in lines if line[0] in " +")
+    text = file.read_text()
+    assert text.count(before) == 1, f"{fence}: this is not in {file.name} once"
+    file.write_text(text.replace(before, after))

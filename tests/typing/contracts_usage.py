@@ -6,7 +6,7 @@ Every `type: ignore` below is an error mypy must report: `warn_unused_ignores` f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_type
+from typing import Any, assert_type
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from warren.contracts.fields import SecretText
 from warren.contracts.lookup import Contracts
 from warren.contracts.message import Message
 from warren.contracts.properties import FieldValue, Properties
+from warren.contracts.upcasting import upcaster
 from warren.topology.exchange import Exchange
 
 orders = Exchange("orders", "topic")
@@ -42,6 +43,20 @@ OrderCreated(order_id=4821)  # type: ignore[call-arg]
 
 draft = Draft(text="a")
 draft.text = "b"
+
+
+class Limited(Message, type="limited", version=2, max_size=64_000):
+    text: str
+
+
+@upcaster(Limited, from_version=1)
+def add_text(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "text": ""}
+
+
+@upcaster(Limited, from_version=1)  # type: ignore[type-var]
+def no_body(body: str) -> str:
+    return body
 
 
 assert_type(encode(order, now=0.0), Outgoing)

@@ -248,4 +248,4 @@ def test_files_that_cannot_be_used_are_named(certificates: Certificates, tmp_pat
 @pytest.mark.parametrize("wrong", [{"grace": -1}, {"lease": 0}, {"consumer_timeout": 0}])
 def test_a_workers_times_must_make_sense(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        WorkerSettings(**wrong)  # type: ignore[arg-type]
+        WorkerSettings(**wrong)

@@ -14,8 +14,10 @@ import pytest
 from tests.support import wait_until
 from tests.support.scripted_broker import ScriptedBroker, ScriptedConnection
 from warren import Blocked, ConfigurationError, Indeterminate, Message, PublishManyError, Warren
+from warren.async_publishing import AsyncPublisher
 from warren.clock import SystemClock
-from warren.publishing import AsyncPublisher, Publisher, _Core
+from warren.publish_core import PublishingCore
+from warren.publishing import Publisher
 
 
 class Parcel(Message, routing_key="parcels"):
@@ -27,8 +29,8 @@ class Publishing:
 
     def __init__(self, *, window: int = 1, timeout: float = 60.0) -> None:
         self.connection = ScriptedConnection()
-        self.core = _Core(
-            self.connection,  # type: ignore[arg-type]
+        self.core = PublishingCore(
+            self.connection,
             app_id="shop",
             clock=SystemClock(),
             window=window,
@@ -199,7 +201,7 @@ def test_what_would_wait_for_the_io_thread_on_that_thread_is_refused() -> None:
 
 def test_a_publisher_is_refused_in_a_process_forked_from_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     publisher = Publisher(Publishing().core)
-    monkeypatch.setattr("warren.publishing._forks", 1)
+    monkeypatch.setattr("warren.publish_core._forks", 1)
 
     for publish in (publisher.publish, publisher.submit):
         with pytest.raises(ConfigurationError, match="after a fork make another one"):
@@ -241,4 +243,4 @@ def test_what_is_no_message_is_refused(message: Any) -> None:
 def test_a_single_message_is_no_batch() -> None:
     publisher = Publisher(Publishing().core)
     with pytest.raises(PublishManyError, match=r"\('number', 1\) is no message"):
-        publisher.publish_many(Parcel(number=1))  # type: ignore[arg-type]
+        publisher.publish_many(Parcel(number=1))

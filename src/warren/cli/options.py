@@ -1,17 +1,20 @@
-"""What several commands take: the application, and times in seconds or with a unit.
+"""What several commands take: the application, the broker, and times in seconds or with a unit.
 
 Not here: options of one command only.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from warren.errors import ConfigurationError
 
-__all__ = ["SECONDS", "application"]
+if TYPE_CHECKING:
+    from warren.config import BrokerSettings
+
+__all__ = ["SECONDS", "app_option", "application", "broker_option", "broker_settings", "timeout_option"]
 
 
 class _Seconds(click.ParamType):  # type: ignore[type-arg]  # generic from Click 8.2 on
@@ -37,3 +40,22 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg]  # generic from Click
 SECONDS = _Seconds()
 
 application = click.argument("target", metavar="MODULE:APP")
+
+broker_option = click.option(
+    "--broker", metavar="URL", help="The broker's URL (default: $WARREN_BROKER, else a broker on this machine)."
+)
+
+app_option = click.option(
+    "--app", "target", metavar="MODULE:APP", help="An application: its broker is asked, and its contracts are known."
+)
+
+timeout_option = click.option(
+    "--timeout", type=SECONDS, default=10.0, show_default=True, help="How long to wait for the broker."
+)
+
+
+def broker_settings(url: str | None) -> BrokerSettings:
+    """Read `--broker`, else $WARREN_BROKER; a login in it never shows."""
+    from warren.config import BrokerSettings
+
+    return BrokerSettings.parse(url)

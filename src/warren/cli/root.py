@@ -26,9 +26,21 @@ class _Place(NamedTuple):
 
 
 _COMMANDS: Final = {
+    "init": _Place("warren.cli.init", "Write a small service, with tests."),
     "run": _Place("warren.cli.run", "Consume with an application's consumers, in supervised processes."),
     "publish": _Place("warren.cli.publish", "Publish messages, validated before they are sent."),
+    "doctor": _Place("warren.cli.doctor", "Check how broker, code and settings fit together."),
     "topology": _Place("warren.cli.topology", "Compare or create what an application needs on the broker."),
+    "contracts": _Place("warren.cli.contracts", "Lock, check and describe the message contracts of an application."),
+    "signals": _Place("warren.cli.signals.command", "Tell how every queue is, what is wrong, and what to do."),
+    "top": _Place("warren.cli.top.command", "Watch the queues on a full screen, the worst first."),
+    "inspect": _Place("warren.cli.inspect", "Look at the messages of a queue without taking them."),
+    "drain": _Place("warren.cli.drain", "Take messages out of a queue, into a file or another queue."),
+    "replay": _Place("warren.cli.replay", "Send dead letters back to the consumer that failed."),
+    "purge": _Place("warren.cli.purge", "Throw the messages of a queue away."),
+    "dashboard": _Place("warren.cli.dashboard", "Serve the web pages: signals, dead letters, replay."),
+    "exporter": _Place("warren.cli.exporter", "Serve the signals of a broker's queues to Prometheus."),
+    "broker": _Place("warren.cli.broker", "Run the embedded AMQP broker: RabbitMQ's protocol with nothing to install."),
     "demo": _Place("warren.cli.demo.command", "Watch orders being processed, retried and dead-lettered."),
 }
 

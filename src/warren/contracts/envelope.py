@@ -11,17 +11,19 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from warren.contracts.headers import OWN_PREFIX, SENT_AT, VERSION
+from warren.contracts.headers import OWN_PREFIX, SENT_AT, VERSION, OwnHeaders
 from warren.contracts.ids import new_message_id
 from warren.contracts.lookup import Contracts
 from warren.contracts.message import Message, Publication
 from warren.contracts.properties import EMPTY_HEADERS, PERSISTENT, TRANSIENT, FieldValue, Headers, Properties
 from warren.contracts.rejection import joined, one_line, rejection
+from warren.contracts.upcasting import upcast
 from warren.errors import (
     ConfigurationError,
     ContractDefinitionError,
     ContractError,
     InvalidPayload,
+    MessageTooLarge,
     Undecodable,
     WarrenError,
 )
@@ -65,8 +67,8 @@ def encode(
     """Build what is published: compact UTF-8 JSON, and the properties that name it.
 
     `now` is in seconds since the epoch, `ttl` in seconds, `routing_key` replaces the declared one. Raises
-    `InvalidPayload` where the instance does not fit its own class (changed after it was validated), and
-    `ContractDefinitionError` where the class names no place to publish to.
+    `InvalidPayload` where the instance does not fit its own class (changed after it was validated), `MessageTooLarge`
+    where it is larger than its class allows, and `ContractDefinitionError` where that names no place to publish to.
     """
     declared = message.__warren__
     key = declared.routing_key if routing_key is None else routing_key
@@ -77,6 +79,8 @@ def encode(
     if headers or declared.headers:
         _check_headers(headers)
         own = {**declared.headers, **headers, **own}
+        if declared.id_header:
+            own[declared.id_header] = message_id
     properties = Properties(  # by position: this runs once a message
         CONTENT_TYPE,
         None,
@@ -92,7 +96,12 @@ def encode(
         None,
         app_id,
     )
-    return Outgoing(declared.exchange, key, properties, _body_of(message), message_id, declared.type)
+    body = _body_of(message)
+    if declared.max_size is not None and len(body) > declared.max_size:
+        raise MessageTooLarge(
+            f"message {message_id} has a body of {len(body):,} bytes; the limit of {declared} is {declared.max_size:,}"
+        )
+    return Outgoing(declared.exchange, key, properties, body, message_id, declared.type)
 
 
 def _body_of(message: Message) -> bytes:
@@ -118,7 +127,7 @@ def _body_despite(message: Message, error: PydanticSerializationError) -> bytes:
 
 
 def _check_headers(headers: Headers) -> None:
-    for name in headers:
+    for name in () if isinstance(headers, OwnHeaders) else headers:
         if name.startswith(OWN_PREFIX):
             raise ConfigurationError(f"header {name!r} cannot be set; names with {OWN_PREFIX} are Warren's own")
 
@@ -146,7 +155,8 @@ def decode(contracts: Contracts, properties: Properties, body: bytes, routing_ke
     Without a type, as plain producers send it, the consumer's only contract applies; of several the one whose type or
     routing key is the delivery's `routing_key`, else the only one that fits. Raises a `ContractError`.
     """
-    if len(body) > contracts.max_body:
+    is_large = len(body) > contracts.smallest_limit
+    if is_large and len(body) > contracts.max_body:
         raise Undecodable(f"the body has {len(body):,} bytes; the limit is {contracts.max_body:,}")
     if properties.content_type != CONTENT_TYPE or properties.content_encoding:
         _check_content(properties)
@@ -154,9 +164,12 @@ def decode(contracts: Contracts, properties: Properties, body: bytes, routing_ke
         _check_constants(body)
     version = properties.headers.get(VERSION)
     contract = contracts.by_name.get((properties.type, version)) if type(version) is int else None  # type: ignore[arg-type]
-    if contract is not None:
-        return _read(contract, body)
-    return _read_any(contracts.candidates(properties, routing_key), body)
+    if contract is None or is_large:
+        candidates = contracts.candidates(properties, routing_key)
+        if is_large:
+            candidates = _allowing(candidates, len(body))
+        return _read_any(candidates, body, version)
+    return _read(contract, body)
 
 
 def _read(contract: type[Message], body: bytes) -> Message:
@@ -174,15 +187,25 @@ def _read(contract: type[Message], body: bytes) -> Message:
     return message
 
 
-def _read_any(candidates: tuple[type[Message], ...], body: bytes) -> Message:
-    """Read with the only class that fits."""
+def _allowing(candidates: tuple[type[Message], ...], size: int) -> tuple[type[Message], ...]:
+    """Return the classes that allow a body of this size, at least one. Raises `Undecodable`."""
+    limits = [(contract, contract.__warren__.max_size) for contract in candidates]
+    found = tuple(contract for contract, limit in limits if limit is None or size <= limit)
+    if not found:
+        contract, limit = limits[0]
+        raise Undecodable(f"the body has {size:,} bytes; the limit of {contract.__warren__} is {limit:,}")
+    return found
+
+
+def _read_any(candidates: tuple[type[Message], ...], body: bytes, version: object) -> Message:
+    """Read with the only class that fits; from an older version where the message names one."""
     if len(candidates) == 1:
-        return _read(candidates[0], body)
+        return _read_version(candidates[0], body, version)
     read: list[Message] = []
     errors: list[ContractError] = []
     for contract in candidates:
         try:
-            read.append(_read(contract, body))
+            read.append(_read_version(contract, body, version))
         except InvalidPayload as error:
             errors.append(error)
     match read:
@@ -193,6 +216,12 @@ def _read_any(candidates: tuple[type[Message], ...], body: bytes) -> Message:
         case _:
             names = ", ".join(str(message.__warren__) for message in read)
             raise InvalidPayload(f"fits several contracts: {names}; its producer must set type and {VERSION}")
+
+
+def _read_version(contract: type[Message], body: bytes, version: object) -> Message:
+    if isinstance(version, int) and version != contract.__warren__.version:
+        body = upcast(contract, version, body)
+    return _read(contract, body)
 
 
 def _check_content(properties: Properties) -> None:

@@ -15,9 +15,11 @@ from pydantic.fields import FieldInfo
 
 from warren.errors import ContractDefinitionError
 
-__all__ = ["SecretText", "check_fields", "has_secrets"]
+__all__ = ["SecretText", "accepted_names", "check_fields", "has_secrets", "secret_names"]
 
-SecretText = Annotated[SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), when_used="json")]
+SecretText = Annotated[
+    SecretStr, PlainSerializer(lambda secret: secret.get_secret_value(), return_type=str, when_used="json")
+]
 """A `SecretStr` that is written to the message in full, and hidden everywhere else."""
 
 
@@ -42,6 +44,12 @@ def has_secrets(model: type[BaseModel]) -> bool:
     return any(True for _ in _secrets(model, frozenset()))
 
 
+@lru_cache(maxsize=1024)
+def secret_names(model: type[BaseModel]) -> frozenset[str]:
+    """Return every name that a secret of the class, or of one nested in it, is written or read under."""
+    return frozenset(_secret_names(model, frozenset()))
+
+
 # -- names --------------------------------------------------------------------------------
 
 
@@ -52,7 +60,7 @@ def _check_names(model: type[BaseModel], name: str, field: FieldInfo) -> None:
             raise ContractDefinitionError(f"{where} is required but excluded from the body; give it a default")
         return
     written = field.serialization_alias or name
-    accepted = _accepted_names(model, name, field)
+    accepted = accepted_names(model, name, field)
     if written not in accepted:
         raise ContractDefinitionError(
             f"{where} is written as {written!r} but read as {' or '.join(map(repr, accepted)) or 'a path'}; "
@@ -60,7 +68,8 @@ def _check_names(model: type[BaseModel], name: str, field: FieldInfo) -> None:
         )
 
 
-def _accepted_names(model: type[BaseModel], name: str, field: FieldInfo) -> tuple[str, ...]:
+def accepted_names(model: type[BaseModel], name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Return the names a field is read under."""
     config = model.model_config
     alias = field.validation_alias
     if alias is None or config.get("validate_by_alias") is False:
@@ -91,6 +100,27 @@ def _secrets(model: Any, seen: frozenset[type]) -> Iterator[tuple[str, str, bool
                 yield model.__name__, name, is_written
             else:
                 yield from _secrets(kind, seen | {model})
+
+
+def _secret_names(model: Any, seen: frozenset[type]) -> Iterator[str]:
+    for name, annotation, _ in _members(model, seen):
+        for kind, _ in _parts(annotation, False):
+            if hasattr(kind, "get_secret_value"):
+                yield from _all_names(model, name)
+            else:
+                yield from _secret_names(kind, seen | {model})
+
+
+def _all_names(model: Any, name: str) -> Iterator[str]:
+    yield name
+    if not issubclass(model, BaseModel):
+        return
+    field = model.model_fields[name]
+    alias = field.validation_alias
+    for choice in (*(alias.choices if isinstance(alias, AliasChoices) else (alias,)), field.serialization_alias):
+        yield from (
+            step for step in (choice.path if isinstance(choice, AliasPath) else (choice,)) if isinstance(step, str)
+        )
 
 
 def _members(model: Any, seen: frozenset[type]) -> Iterator[tuple[str, Any, bool]]:

@@ -5,22 +5,27 @@ Not here: how one becomes properties and a body (`envelope.py`), or which of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol, Unpack
 
 from pydantic import BaseModel, ConfigDict
 
+from warren.contracts.defaults import settle_defaults
 from warren.contracts.fields import check_fields
 from warren.contracts.headers import OWN_PREFIX
 from warren.contracts.properties import EMPTY_HEADERS, Headers
 from warren.errors import ContractDefinitionError
 
-__all__ = ["Message", "NamedExchange", "Publication"]
+__all__ = ["Message", "NamedExchange", "Publication", "Upcast"]
 
 MAX_SHORT_STRING: Final = 255
 MAX_VERSION: Final = 2**31 - 1
+
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes of the body of one version that of the next."""
 
 
 class NamedExchange(Protocol):
@@ -49,6 +54,12 @@ class Publication:
     is_publishable: bool
     """States a routing key or a type of its own. Others are bases, or only consumed."""
 
+    max_size: int | None = None
+    """The most bytes a body may have, None where only the application's limit counts."""
+
+    id_header: str = ""
+    """The header that repeats the message id, for readers that look for it there."""
+
     def __str__(self) -> str:
         return f"{self.type} v{self.version}"
 
@@ -61,16 +72,18 @@ class _Declaration(ConfigDict, total=False):
     type: str
     version: int
     headers: Headers
+    max_size: int
 
 
 class Message(BaseModel):
     """A message contract: a Pydantic model with a type name, a version, and where it is published.
 
     `type` defaults to the routing key, and `version` to 1. Without `exchange` it goes through the default exchange,
-    where the routing key is a queue's name. Subclasses inherit fields, `exchange` and `headers`, never `routing_key`,
-    `type` or `version`: a class that states neither routing key nor type serves as a base, or as the contract of
-    messages that are only consumed; its type is then its own name. Instances are frozen, defaults are validated, and
-    NaN and infinity are refused, because JSON has none.
+    where the routing key is a queue's name. `max_size` limits the body, in bytes, where it is published and where it is
+    read. Subclasses inherit fields, `exchange`, `headers` and `max_size`, never `routing_key`, `type` or `version`: a
+    class that states neither routing key nor type serves as a base, or as the contract of messages that are only
+    consumed; its type is then its own name. Instances are frozen, defaults are validated, and NaN and infinity are
+    refused, because JSON has none.
     """
 
     model_config = ConfigDict(
@@ -82,6 +95,7 @@ class Message(BaseModel):
     )
 
     __warren__: ClassVar[Publication]
+    __upcasters__: ClassVar[dict[int, Upcast]] = {}
 
     def __init_subclass__(cls, **keywords: Unpack[_Declaration]) -> None:
         super().__init_subclass__()  # the keywords are read below, once the fields are known
@@ -92,17 +106,19 @@ class Message(BaseModel):
         is_parametrized = cls.__pydantic_generic_metadata__["origin"] is not None
         if not is_parametrized:  # Changed[int] is published like Changed
             cls.__warren__ = _declare(cls.__name__, cls.__warren__, **keywords)
+            cls.__upcasters__ = {}
         if cls.__pydantic_complete__:
-            cls._check_fields()
+            cls._on_complete()
 
     @classmethod
     def __pydantic_on_complete__(cls) -> None:
         # Comes later than the above where an annotation names a class that is defined further down.
         if "__warren__" in cls.__dict__:
-            cls._check_fields()
+            cls._on_complete()
 
     @classmethod
-    def _check_fields(cls) -> None:
+    def _on_complete(cls) -> None:
+        settle_defaults(cls)
         if cls.__warren__.is_publishable:
             check_fields(cls)
 
@@ -117,7 +133,7 @@ Message.__warren__ = Publication(
     declared_exchange=None,
     is_publishable=False,
 )
-_KEYWORDS: Final = ("exchange", "routing_key", "type", "version", "headers")
+_KEYWORDS: Final = ("exchange", "routing_key", "type", "version", "headers", "max_size")
 
 
 def _declare(name: str, base: Publication, **keywords: Any) -> Publication:
@@ -147,6 +163,7 @@ def _declare(name: str, base: Publication, **keywords: Any) -> Publication:
         headers=MappingProxyType(headers),
         declared_exchange=exchange,
         is_publishable=is_publishable,
+        max_size=_checked_size(name, keywords.get("max_size", base.max_size)),
     )
 
 
@@ -154,6 +171,14 @@ def _checked_version(name: str, version: object) -> int:
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= MAX_VERSION:
         raise ContractDefinitionError(f"{name} has version={version!r}; use a whole number from 1, as in version=1")
     return version
+
+
+def _checked_size(name: str, size: object) -> int | None:
+    if size is None:
+        return None
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ContractDefinitionError(f"{name} has max_size={size!r}; use a number of bytes, as in max_size=64_000")
+    return size
 
 
 def _exchange_name(name: str, exchange: object) -> str:

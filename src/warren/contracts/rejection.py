@@ -18,6 +18,7 @@ from warren.errors import ContractError, InvalidPayload, Undecodable
 __all__ = ["joined", "one_line", "rejection"]
 
 MAX_FIELDS: Final = 3
+MAX_LISTED: Final = 50
 MAX_VALUE: Final = 40
 MAX_PATH: Final = 120
 MAX_REASON: Final = 160
@@ -26,30 +27,35 @@ INPUT_SHOULD_BE: Final = "Input should be "
 
 
 def rejection(contract: type[Message], body: bytes, error: ValidationError) -> ContractError:
-    """Turn Pydantic's account into ours. At most three fields are named, in at most 1,000 characters."""
+    """Turn Pydantic's account into ours. The text names at most three fields, in at most 1,000 characters."""
     failures = error.errors(include_url=False, include_context=True)
     if failures[0]["type"] == "json_invalid":
         reason = str(failures[0].get("ctx", {}).get("error", failures[0]["msg"]))
         return Undecodable(f"the body is not JSON: {reason}" if body else "the body is empty; expected a JSON object")
-    lines = [_line(contract, failure) for failure in failures[:MAX_FIELDS]]
+    fields = [(_where(failure), _why(contract, failure)) for failure in failures[:MAX_LISTED]]
+    lines = [f"{where}{why}" for where, why in fields[:MAX_FIELDS]]
     if len(failures) > MAX_FIELDS:
         lines.append(f"and {len(failures) - MAX_FIELDS} more")
-    return InvalidPayload(one_line(f"{contract.__warren__}: {'; '.join(lines)}"))
+    listed = [(one_line(where), one_line(why.lstrip(": "))) for where, why in fields]
+    return InvalidPayload(one_line(f"{contract.__warren__}: {'; '.join(lines)}"), listed)
 
 
-def _line(contract: type[Message], failure: Any) -> str:
-    where = _shortened(".".join(str(part) for part in failure["loc"]), MAX_PATH) or "the body"
+def _where(failure: Any) -> str:
+    return _shortened(".".join(str(part) for part in failure["loc"]), MAX_PATH) or "the body"
+
+
+def _why(contract: type[Message], failure: Any) -> str:
     kind, message, got = failure["type"], _shortened(str(failure["msg"]), MAX_REASON), failure["input"]
     if kind == "missing":
-        return f"{where} is missing"
+        return " is missing"
     if kind == "extra_forbidden":
-        return f"{where} is not a field of this contract"
+        return " is not a field of this contract"
     if message.startswith(INPUT_SHOULD_BE):
         reason = f"expected {message.removeprefix(INPUT_SHOULD_BE)}"
     else:
         reason = message[:1].lower() + message[1:]
     is_hidden = contract.model_config.get("hide_input_in_errors") or has_secrets(contract)
-    return f"{where}: {reason}, got {_kind_of(got) if is_hidden else _shown(got)}"
+    return f": {reason}, got {_kind_of(got) if is_hidden else _shown(got)}"
 
 
 def _shown(value: object) -> str:

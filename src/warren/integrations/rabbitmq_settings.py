@@ -19,6 +19,15 @@ __all__ = ["NODE_NAME", "NodePorts", "NodeSettings"]
 # Names are unique per epmd, and each node has its own. Quorum queues store the name with their data.
 NODE_NAME = "warren@localhost"
 
+# When at-least-once dead-lettering tries again what it could not deliver: three minutes, RabbitMQ's own, are too long
+# for those who wait for a test or a demo.
+_DEAD_LETTER_RETRY_MS = 10_000
+
+# The management API's totals are as old as the finest resolution of its history, however often queues report.
+_RESOLUTIONS = tuple(
+    f"management.sample_retention_policies.{name}" for name in ("global.minute", "basic.minute", "detailed.10")
+)
+
 # Schedulers that spin while idle starve a small machine.
 _QUIET = "+sbwt none +sbwtdcpu none +sbwtdio none"
 
@@ -79,6 +88,7 @@ class NodeSettings:
             "management.tcp.ip": "127.0.0.1",
             "management.tcp.port": str(self.ports.management),
             "collect_statistics_interval": str(int(self.statistics_interval * 1000)),
+            **{name: str(max(1, round(self.statistics_interval))) for name in _RESOLUTIONS},
             "vm_memory_high_watermark.absolute": "2GB",
             "disk_free_limit.absolute": "100MB",
             "log.file.level": "info",
@@ -106,5 +116,8 @@ class NodeSettings:
             "RABBITMQ_MNESIA_BASE": str(self.home / "data"),
             "RABBITMQ_LOG_BASE": str(self.home / "log"),
             "RABBITMQ_LOGS": str(self.home / "log" / "rabbit.log"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{erlang} -kernel inet_dist_use_interface {{127,0,0,1}}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                f"{erlang} -kernel inet_dist_use_interface {{127,0,0,1}} "
+                f"-rabbit dead_letter_worker_publisher_confirm_timeout {_DEAD_LETTER_RETRY_MS}"
+            ),
         }

@@ -1,6 +1,6 @@
 """A client of RabbitMQ's HTTP API: typed answers, and Warren's errors.
 
-Not here: the shape of the API's JSON (`topology.py`, `depth.py`, `overview.py`), and what is made of the answers.
+Not here: the shape of the API's JSON (`topology.py`, `depth.py`, `overview.py`, …), and what is made of the answers.
 """
 
 from __future__ import annotations
@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, final
 from urllib.parse import quote
 
 from warren.config import TlsSettings
 from warren.errors import BrokerRefused, BrokerUnavailable
+from warren.management.consumers import CONSUMER_COLUMNS, QueueConsumer, read_consumers
 from warren.management.depth import QueueDepth, read_depth
+from warren.management.nodes import NODE_COLUMNS, Node, read_nodes
 from warren.management.overview import OVERVIEW_COLUMNS, Overview, read_overview
+from warren.management.queues import QUEUE_STATISTICS_COLUMNS, QueueStatistics, read_queues
 from warren.management.settings import ManagementSettings
 from warren.management.topology import BINDING_COLUMNS, EXCHANGE_COLUMNS, QUEUE_COLUMNS, read_actual
 from warren.topology.actual import Actual
@@ -41,6 +45,7 @@ class ManagementClient:
 
         self._settings = settings
         self._server_name = settings.tls.server_name if settings.tls else None
+        self._answered_at: float | None = None
         self._http = httpx.Client(
             auth=(settings.user, settings.password),
             timeout=settings.timeout,
@@ -83,6 +88,42 @@ class ManagementClient:
         told = self._get("queues", virtual_host, queue)
         return self._understand(lambda: read_depth(told))
 
+    def queues(self, virtual_host: str) -> tuple[QueueStatistics, ...]:
+        """Return what every queue of a virtual host holds and what went through it, as of the last statistics."""
+        told = self._get("queues", virtual_host, columns=QUEUE_STATISTICS_COLUMNS)
+        return self._understand(lambda: read_queues(told))
+
+    def consumers(self, virtual_host: str) -> tuple[QueueConsumer, ...]:
+        """Return every consumer of a virtual host, of all connections."""
+        told = self._get("consumers", virtual_host, columns=CONSUMER_COLUMNS)
+        return self._understand(lambda: read_consumers(told))
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the nodes of the cluster. Raises `BrokerRefused` for a user without the tag `monitoring`."""
+        told = self._get("nodes", columns=NODE_COLUMNS)
+        return self._understand(lambda: read_nodes(told))
+
+    def ask(self, read: Callable[[Any], T], *path: str, **parameters: str) -> T:
+        """Return what `read` makes of the answer to a question that has no method of its own."""
+        told = self._get(*path, **parameters)
+        return self._understand(lambda: read(told))
+
+    def put(self, *path: str, **fields: object) -> None:
+        """Create or replace what a path names."""
+        self._change("PUT", path, fields)
+
+    def delete(self, *path: str) -> None:
+        """Remove what a path names. Raises `BrokerRefused` where there is no such thing."""
+        self._change("DELETE", path, None)
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the last answer was made by the broker's clock, in seconds since the epoch; None where it does not say.
+
+        It is said in whole seconds, rounded down.
+        """
+        return self._answered_at
+
     def _understand(self, read: Callable[[], T]) -> T:
         try:
             return read()
@@ -90,6 +131,17 @@ class ManagementClient:
             raise BrokerRefused(f"{self!r} cannot make sense of the answer: {error!r}; check the URL") from error
 
     # -- one request --------------------------------------------------------------------------
+
+    def _change(self, method: str, path: tuple[str, ...], fields: Mapping[str, object] | None) -> None:
+        import httpx
+
+        base = self._settings.urls[0]
+        try:
+            answer = self._http.request(method, _url(base, path), json=fields, extensions=self._extensions())
+        except httpx.HTTPError as error:
+            raise _no_answer(base, error) from error
+        if answer.status_code not in (201, 204):
+            self._read(base, path, answer)
 
     def _get(self, *path: str, **parameters: str) -> Any:
         """Ask each URL in turn; the first that answers counts. Virtual hosts and names are percent-encoded."""
@@ -104,17 +156,19 @@ class ManagementClient:
     def _ask(self, base: str, path: tuple[str, ...], parameters: Mapping[str, str]) -> Any:
         import httpx
 
-        url = "/".join([base, "api", *(quote(one, safe="") for one in path)])
-        extensions = {"sni_hostname": self._server_name} if self._server_name else {}
         try:
-            answer = self._http.get(url, params=parameters, extensions=extensions)
+            answer = self._http.get(_url(base, path), params=parameters, extensions=self._extensions())
         except httpx.TimeoutException as error:
             raise BrokerUnavailable(
                 f"the management API at {base} did not answer within {self._settings.timeout:g} s"
             ) from error
         except httpx.HTTPError as error:
             raise _no_answer(base, error) from error
+        self._answered_at = _date_of(answer)
         return self._read(base, path, answer)
+
+    def _extensions(self) -> dict[str, str]:
+        return {"sni_hostname": self._server_name} if self._server_name else {}
 
     def _read(self, base: str, path: tuple[str, ...], answer: httpx.Response) -> Any:
         status = answer.status_code
@@ -139,6 +193,10 @@ class ManagementClient:
         )
 
 
+def _url(base: str, path: tuple[str, ...]) -> str:
+    return "/".join([base, "api", *(quote(one, safe="") for one in path)])
+
+
 def _context(settings: ManagementSettings) -> ssl.SSLContext | bool:
     if not any(url.startswith("https:") for url in settings.urls):
         return True
@@ -154,6 +212,13 @@ def _no_answer(base: str, error: Exception) -> BrokerUnavailable | BrokerRefused
     return BrokerUnavailable(
         f"the management API at {base} cannot be reached: {error}; is the plugin rabbitmq_management enabled?"
     )
+
+
+def _date_of(answer: httpx.Response) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except ValueError:
+        return None
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -131,7 +131,10 @@ class Processed(Event):
 @final
 @dataclass(frozen=True, slots=True)
 class Retried(Event):
-    """A delivery failed, and its copy is confirmed in a retry tier. `classification` is transient | unknown."""
+    """A delivery failed, and its copy is confirmed in a retry tier. `classification` is transient | unknown.
+
+    `seconds` and `lag` are as in `Processed`; None where no handler ran.
+    """
 
     queue: str
     consumer: str
@@ -141,12 +144,18 @@ class Retried(Event):
     delay: float
     classification: str
     error: str
+    fingerprint: str
+    seconds: float | None = None
+    lag: float | None = None
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class DeadLettered(Event):
-    """A delivery's copy is confirmed in the dead-letter queue. `reason` is permanent | exhausted | contract."""
+    """A delivery's copy is confirmed in the dead-letter queue. `reason` is permanent | exhausted | contract.
+
+    `seconds` and `lag` are as in `Processed`; None where no handler ran.
+    """
 
     queue: str
     consumer: str
@@ -156,6 +165,8 @@ class DeadLettered(Event):
     reason: str
     error: str
     fingerprint: str
+    seconds: float | None = None
+    lag: float | None = None
 
 
 @final
@@ -167,6 +178,7 @@ class DuplicateAbsorbed(Event):
     consumer: str
     message_id: str
     key: str
+    message_type: str
 
 
 @final
@@ -178,6 +190,7 @@ class InProgressDeferred(Event):
     consumer: str
     message_id: str
     key: str
+    message_type: str
 
 
 @final
@@ -362,9 +375,15 @@ class EventBus:
         for event_type in types:
             self._subscribers[event_type] = (*self._subscribers.get(event_type, ()), subscriber)
 
+    def unsubscribe(self, subscriber: Callable[[E], None]) -> None:
+        """Call `subscriber` no more, whatever it was subscribed to."""
+        self._all = tuple(each for each in self._all if each != subscriber)
+        for event_type, subscribers in list(self._subscribers.items()):
+            self._subscribers[event_type] = tuple(each for each in subscribers if each != subscriber)
+
     def wants(self, event_type: type[Event]) -> bool:
         """Tell whether anyone listens for this type."""
-        return event_type in self._subscribers or bool(self._all)
+        return bool(self._subscribers.get(event_type) or self._all)
 
     def emit(self, event: Event) -> None:
         """Hand over one event. Never raises: a subscriber's error is logged."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from warren.errors import ConfigurationError, ContractError, Permanent, StoreUnavailable, Transient
+from warren.errors import BodyMissing, ConfigurationError, ContractError, Permanent, StoreUnavailable, Transient
 
 __all__ = ["Classification", "Rules", "Unknown"]
 
@@ -54,7 +54,9 @@ class Rules:
             return Classification.CONTRACT
         if isinstance(error, (Permanent, *self.permanent)):
             return Classification.PERMANENT
-        if isinstance(error, (Transient, StoreUnavailable, TimeoutError, ConnectionError, *self.transient)):
+        if isinstance(
+            error, (Transient, StoreUnavailable, BodyMissing, TimeoutError, ConnectionError, *self.transient)
+        ):
             return Classification.TRANSIENT
         return Classification.UNKNOWN
 

@@ -44,6 +44,7 @@ __all__ = [
     "fingerprint",
     "fit",
     "text_of",
+    "told_type",
 ]
 
 REASON: Final = DEAD_PREFIX + "reason"
@@ -65,6 +66,7 @@ DROPPED: Final = DEAD_PREFIX + "dropped-headers"
 
 MAX_ERROR: Final = 2_000
 MAX_STACK: Final = 16_000
+MAX_TYPE: Final = 200
 _LIMITS: Final = {ERROR_TYPE: MAX_ERROR, ERROR: MAX_ERROR, STACK: MAX_STACK}
 _LEAST_STACK: Final = 200
 _MOST_DROPPED: Final = 50
@@ -98,15 +100,9 @@ class Death:
 def death_headers(death: Death, *, redact: Redact | None = None) -> dict[str, FieldValue]:
     """Build the headers of a dead letter; `redact` may blank error type, text and stack."""
     error = death.error
-    known = {
-        ERROR_TYPE: type_name(error),
-        ERROR: text_of(error),
-        STACK: "".join(traceback.format_exception(error)),
-    }
-    texts = {name: cut(text, _LIMITS[name]) for name, text in known.items()}
     headers: dict[str, FieldValue] = {
         REASON: str(death.reason),
-        **(_redacted(texts, redact) if redact is not None else texts),
+        **_texts(error, redact),
         FINGERPRINT: fingerprint(error, death.message_type),
         FIRST_FAILED_AT: int(death.first_failed_at * 1000),
         LAST_FAILED_AT: int(death.last_failed_at * 1000),
@@ -122,6 +118,22 @@ def death_headers(death: Death, *, redact: Redact | None = None) -> dict[str, Fi
     if death.trace_id is not None:
         headers[TRACE_ID] = death.trace_id
     return headers
+
+
+def told_type(error: BaseException, redact: Redact | None) -> str:
+    """Name an exception's class, as far as the redaction lets it through."""
+    name = type_name(error) if redact is None else _texts(error, redact).get(ERROR_TYPE, "")
+    return cut(name, MAX_TYPE)
+
+
+def _texts(error: BaseException, redact: Redact | None) -> dict[str, str]:
+    known = {
+        ERROR_TYPE: type_name(error),
+        ERROR: text_of(error),
+        STACK: _stack_of(error),
+    }
+    texts = {name: cut(text, _LIMITS[name]) for name, text in known.items()}
+    return texts if redact is None else _redacted(texts, redact)
 
 
 def _redacted(texts: dict[str, str], redact: Redact) -> dict[str, str]:
@@ -140,6 +152,14 @@ def text_of(error: BaseException) -> str:
         return str(error)
     except Exception:
         return f"{type_name(error)} (its text could not be made)"
+
+
+def _stack_of(error: BaseException) -> str:
+    """Return an error's stack. Printing some fails: a SyntaxError's whose line is no number, for one."""
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception as failure:
+        return f"(the stack could not be made: {type_name(failure)})"
 
 
 def type_name(error: BaseException) -> str:

@@ -130,6 +130,7 @@ class Queue:
 
     @property
     def has_length_limit(self) -> bool:
+        """Whether the queue may be full."""
         return self.max_length is not None or self.max_length_bytes is not None
 
 

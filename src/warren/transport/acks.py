@@ -35,9 +35,13 @@ class AckLedger:
         self._open.update(dict.fromkeys(range(self._delivered + 1, tag + 1)))
         self._delivered = tag
 
+    def is_open(self, tag: int) -> bool:
+        """Whether a tag was delivered and is not settled."""
+        return tag in self._open
+
     def settle(self, tag: int) -> None:
         """Note that a delivery may be acknowledged. Raises `ValueError` for a tag never delivered or settled before."""
-        if tag not in self._open:
+        if not self.is_open(tag):
             raise ValueError(f"delivery tag {tag} was settled before, or never delivered")
         del self._open[tag]
         self._settled.append(tag)

@@ -129,6 +129,7 @@ class Connection:
         self.state = State.IDLE
         self.error: WarrenError | None = None  # why it is closed; or why the last try failed
         self.stream: Stream | None = None  # set only while open
+        self.host: Host | None = None  # where it is open, or was last
         self.blocked_reason: str | None = None  # set only while the broker's alarm lasts
         self.frame_max = 131_072
         self._recovery = recovery or Recovery()
@@ -257,6 +258,7 @@ class Connection:
 
     def _announce_open(self, host: Host, stream: Stream) -> None:
         self.stream = stream
+        self.host = host
         self.frame_max = stream.frame_max
         attempt, self._tries = self._tries + 1, 0
         self.error = None

@@ -17,7 +17,6 @@ from __future__ import annotations
 import enum
 import logging
 import random
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -27,21 +26,17 @@ from typing import Any, Final
 import pika.exceptions
 
 from warren.contracts.incoming import Incoming
-from warren.contracts.properties import Properties
 from warren.errors import WarrenError
 from warren.observability import events
 from warren.reliability.backoff import Backoff
 from warren.transport.acks import AckLedger
 from warren.transport.connection import Connection
 from warren.transport.stream import RawDelivery, Stream
-from warren.transport.wire import decode_properties
+from warren.transport.wire import encode_acks, read_properties
 
 __all__ = ["ConsumerChannel", "Subscription", "SubscriptionState"]
 
-_ack_frame: Final = struct.Struct(">BHLLQBB")
-_BASIC_ACK: Final = 0x003C0050
 _RESUBSCRIBE: Final = Backoff(base=0.1, cap=10.0)
-MALFORMED: Final = "x-warren-malformed-properties"
 
 _log = logging.getLogger("warren.transport")
 
@@ -250,7 +245,7 @@ class ConsumerChannel:
             [
                 Incoming(
                     raw.body,
-                    _properties(raw.properties),
+                    read_properties(raw.properties),
                     raw.exchange,
                     raw.routing_key,
                     raw.redelivered,
@@ -275,12 +270,9 @@ class ConsumerChannel:
         if stale:
             self._bus.emit(events.AckDropped(self.subscription.queue, self.subscription.consumer, stale))
         if live and self._stream is not None:
-            frames = [
-                _ack_frame.pack(1, self._number, 13, _BASIC_ACK, tag, multiple, 0xCE)
-                for tag, multiple in self._acks.flush()
-            ]
+            frames = encode_acks(self._number, self._acks.flush())
             if frames:
-                self._stream.write(b"".join(frames))
+                self._stream.write(frames)
                 self.acked_at = time.monotonic()
 
     def _settle(self, tag: int) -> None:
@@ -316,14 +308,6 @@ class ConsumerChannel:
         if channel is not None and not (channel.is_closing or channel.is_closed):
             channel.close()
         self._finish_cancel()
-
-
-def _properties(raw: bytes) -> Properties:
-    try:
-        return decode_properties(raw, 0)
-    except ValueError:
-        # No client can have meant this. The body may be sound, and a copy keeps the bytes for whoever looks.
-        return Properties(headers={MALFORMED: raw})
 
 
 def _never(*_: object) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pika.exceptions
 
@@ -32,11 +32,18 @@ from warren.topology import (
 from warren.transport.connection import Connection
 from warren.transport.stream import Stream
 
-__all__ = ["ChannelDeclarer"]
+__all__ = ["ChannelDeclarer", "QueueCount"]
 
 TIMEOUT: Final = 30.0
 
 Operation = Callable[[Any, Callable[[Any], None]], None]
+
+
+class QueueCount(NamedTuple):
+    """What AMQP itself tells of a queue: messages that wait for a consumer, and how many consumers there are."""
+
+    ready: int
+    consumers: int
 
 
 class ChannelDeclarer:
@@ -97,10 +104,15 @@ class ChannelDeclarer:
 
     def check_queue(self, name: str) -> None:
         """Raise `TopologyMissing` where a queue does not exist."""
-        self._run(
+        self.count_queue(name)
+
+    def count_queue(self, name: str) -> QueueCount:
+        """Count a queue's messages and consumers. Raises `TopologyMissing` where it does not exist."""
+        answer = self._run(
             f"queue {name!r}",
             lambda channel, done: channel.queue_declare(name, passive=True, callback=done),
         )
+        return QueueCount(int(answer.method.message_count), int(answer.method.consumer_count))
 
     def check_exchange(self, name: str) -> None:
         """Raise `TopologyMissing` where an exchange does not exist."""
@@ -109,13 +121,14 @@ class ChannelDeclarer:
             lambda channel, done: channel.exchange_declare(name, passive=True, callback=done),
         )
 
-    def _run(self, what: str, operation: Operation) -> None:
+    def _run(self, what: str, operation: Operation) -> Any:
+        """Do one thing on a channel of its own, and return the broker's answer."""
         self._connection.wait_open(self._timeout)
-        future: Future[None] = Future()
+        future: Future[Any] = Future()
         if not self._connection.io.post(lambda: self._begin(what, operation, future)):
             raise BrokerUnavailable("the connection has been closed")
         try:
-            future.result(self._timeout)
+            return future.result(self._timeout)
         except FutureTimeout:
             raise BrokerUnavailable(f"the broker did not answer about {what} within {self._timeout:g} s") from None
         except pika.exceptions.ChannelClosedByBroker as error:
@@ -123,14 +136,14 @@ class ChannelDeclarer:
         except pika.exceptions.AMQPError as error:
             raise BrokerUnavailable(f"the connection was lost while declaring {what}: {error}") from error
 
-    def _begin(self, what: str, operation: Operation, future: Future[None]) -> None:
+    def _begin(self, what: str, operation: Operation, future: Future[Any]) -> None:
         """Open a channel, run the operation, close the channel. I/O thread."""
         stream: Stream | None = self._connection.stream
         if stream is None or not stream.is_open:
             future.set_exception(pika.exceptions.AMQPConnectionError("not connected"))
             return
         number = self._connection.reserve_channel()
-        answered = False
+        answer: Any = None
 
         def opened(channel: Any) -> None:
             try:
@@ -139,15 +152,15 @@ class ChannelDeclarer:
                 future.set_exception(ConfigurationError(f"{what} cannot be declared: {error}"))
                 channel.close()
 
-        def done(_frame: Any) -> None:
-            nonlocal answered
-            answered = True
+        def done(frame: Any) -> None:
+            nonlocal answer
+            answer = frame
             channel.close()
 
         def closed(_channel: Any, error: BaseException) -> None:
             self._connection.release_channel(number)
-            if answered:
-                future.set_result(None)
+            if answer is not None:
+                future.set_result(answer)
             elif not future.done():
                 future.set_exception(error)
 

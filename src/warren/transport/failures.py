@@ -17,7 +17,7 @@ from pika.adapters.utils.connection_workflow import (
     AMQPConnectorStackTimeout,
 )
 
-__all__ = ["explain", "is_refusal"]
+__all__ = ["explain", "is_deleted", "is_refusal"]
 
 # A broker closes a handshake it refuses; pika wraps its words into the text of an error named for the stage.
 _BROKERS_WORDS: Final = re.compile(r"\(\d{3}\) (?P<quote>['\"])(?P<text>.*)(?P=quote)")
@@ -52,6 +52,11 @@ def explain(error: BaseException) -> str:
             return "no answer in time"
         case _:
             return str(cause) or type(cause).__name__
+
+
+def is_deleted(error: pika.exceptions.ChannelClosedByBroker) -> bool:
+    """Whether a queue does not exist. RabbitMQ says 404 also of one whose node is down, or that crashed."""
+    return bool(error.reply_code == 404 and error.reply_text.startswith("NOT_FOUND - no queue"))
 
 
 def is_refusal(error: BaseException) -> bool:

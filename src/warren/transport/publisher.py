@@ -34,7 +34,7 @@ from warren.transport.connection import Connection
 from warren.transport.stream import RawReturn, Stream
 from warren.transport.wire import decode_properties, encode_properties, encode_publish, header_frame_size
 
-__all__ = ["Entry", "PublishChannel"]
+__all__ = ["Entry", "PublishChannel", "Settled"]
 
 TICK: Final = 0.1  # seconds between two looks at deadlines
 _REOPEN: Final = Backoff(base=0.05, cap=5.0)
@@ -51,7 +51,17 @@ Settled = Callable[["Entry", Outcome], None]
 class Entry:
     """One publish on its way; `deadline` on the monotonic clock."""
 
-    __slots__ = ("context", "deadline", "encoded", "frame_max", "outgoing", "sent", "settled", "started")
+    __slots__ = (
+        "announced",
+        "context",
+        "deadline",
+        "encoded",
+        "frame_max",
+        "outgoing",
+        "sent",
+        "settled",
+        "started",
+    )
 
     def __init__(
         self,
@@ -63,6 +73,7 @@ class Entry:
         deadline: float,
         settled: Settled,
         context: Any,
+        announced: bool,
     ) -> None:
         self.outgoing = outgoing
         self.encoded = encoded
@@ -71,6 +82,7 @@ class Entry:
         self.deadline = deadline
         self.settled = settled
         self.context = context  # the caller's own
+        self.announced = announced  # whether events tell what became of it
         self.sent = 0  # how often
 
 
@@ -104,19 +116,32 @@ class PublishChannel:
 
     # -- from any thread --------------------------------------------------------------------
 
-    def entry(self, outgoing: Outgoing, *, timeout: float, settled: Settled, context: Any = None) -> Entry:
+    def entry(
+        self, outgoing: Outgoing, *, timeout: float, settled: Settled, context: Any = None, announced: bool = True
+    ) -> Entry:
         """Encode a message for `submit`. Raises `MessageTooLarge`, or `ValueError` for a header no field can hold."""
+        self.check_size(outgoing)
+        frame_max = self._connection.frame_max
+        encoded = self._encode(outgoing, frame_max)
+        now = time.monotonic()
+        return Entry(
+            outgoing,
+            encoded,
+            frame_max,
+            started=now,
+            deadline=now + timeout,
+            settled=settled,
+            context=context,
+            announced=announced,
+        )
+
+    def check_size(self, outgoing: Outgoing) -> None:
+        """Raise `MessageTooLarge` where the body is."""
         if len(outgoing.body) > self._max_body:
             raise MessageTooLarge(
                 f"message {outgoing.message_id} has a body of {len(outgoing.body):,} bytes; "
                 f"the limit is {self._max_body:,}"
             )
-        frame_max = self._connection.frame_max
-        encoded = self._encode(outgoing, frame_max)
-        now = time.monotonic()
-        return Entry(
-            outgoing, encoded, frame_max, started=now, deadline=now + timeout, settled=settled, context=context
-        )
 
     def submit(self, entries: Sequence[Entry]) -> None:
         """Send entries in order. Returns at once; each is settled exactly once, on the I/O thread."""
@@ -212,8 +237,9 @@ class PublishChannel:
             outcome = answer
             if outcome is not CONFIRMED:
                 outcome = _as_known(entry, answer)
-                self._announce_failure(entry, outcome)
-            elif announce:
+                if entry.announced:
+                    self._announce_failure(entry, outcome)
+            elif announce and entry.announced:
                 seconds = time.monotonic() - entry.started
                 self._bus.emit(events.Confirmed(*_identity(entry), seconds))
             try:

@@ -1,4 +1,4 @@
-"""Properties and publish frames as bytes (AMQP 0-9-1, sections 4.2.3 to 4.2.6).
+"""Properties, publish frames and acks as bytes (AMQP 0-9-1, sections 4.2.3 to 4.2.6).
 
 Not here: field tables (`fields.py`), or handshake, channels and every other method, which pika encodes.
 """
@@ -6,6 +6,7 @@ Not here: field tables (`fields.py`), or handshake, channels and every other met
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -14,10 +15,13 @@ from warren.transport.fields import decode_table, encode_table, interned, repeat
 
 __all__ = [
     "FRAME_END",
+    "MALFORMED",
     "decode_properties",
+    "encode_acks",
     "encode_properties",
     "encode_publish",
     "header_frame_size",
+    "read_properties",
 ]
 
 FRAME_METHOD: Final = 1
@@ -27,8 +31,12 @@ FRAME_END: Final = 0xCE
 FRAME_OVERHEAD: Final = 8
 BASIC_CLASS: Final = 60
 BASIC_PUBLISH: Final = 0x003C0028
+BASIC_ACK: Final = 0x003C0050
+
+MALFORMED: Final = "x-warren-malformed-properties"
 
 _frame_head: Final = struct.Struct(">BHL")
+_ack_frame: Final = struct.Struct(">BHLLQBB")
 _header_payload: Final = struct.Struct(">HHQH")
 _u16: Final = struct.Struct(">H")
 _u32: Final = struct.Struct(">L")
@@ -73,7 +81,7 @@ def _property_list(properties: Properties) -> bytes:  # noqa: C901 - one paragra
     if p.content_encoding is not None:
         flags |= _CONTENT_ENCODING
         add(repeated(p.content_encoding))
-    if p.headers:
+    if p.headers is not EMPTY_HEADERS:  # an empty table stays one
         flags |= _HEADERS
         add(encode_table(p.headers))
     if p.delivery_mode is not None:
@@ -148,12 +156,28 @@ def encode_publish(
     return b"".join(parts)
 
 
+def encode_acks(channel: int, acks: Iterable[tuple[int, bool]]) -> bytes:
+    """Write one `basic.ack` for each tag, with its `multiple` flag."""
+    return b"".join(
+        _ack_frame.pack(FRAME_METHOD, channel, 13, BASIC_ACK, tag, multiple, FRAME_END) for tag, multiple in acks
+    )
+
+
 def header_frame_size(properties: bytes) -> int:
     """Return the size in bytes of the header frame that carries these properties; it must not exceed frame_max."""
     return len(properties) + 12 + FRAME_OVERHEAD
 
 
 # -- reading ------------------------------------------------------------------------------
+
+
+def read_properties(data: bytes) -> Properties:
+    """Read flags and property list; a malformed one becomes the header `MALFORMED`, because the body may be sound."""
+    try:
+        return decode_properties(data, 0)
+    except ValueError:
+        # No client can have meant this. A copy keeps the bytes for whoever looks.
+        return Properties(headers={MALFORMED: data})
 
 
 def decode_properties(data: bytes, at: int) -> Properties:  # noqa: C901 - one paragraph a property

@@ -15,22 +15,19 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 
 from warren.errors import StoreUnavailable
 from warren.reliability.idempotency import Claim, Done, IdempotencyStore, InProgress
 from warren.reliability.outcome import Ack, Defer, Outcome
+from warren.worker.batches import ask, batch
 from warren.worker.job import Job
 from warren.worker.patience import until_answered
 from warren.worker.spec import ConsumerSpec, Idempotency
 
 __all__ = ["ClaimStages"]
 
-MAX_BATCH: Final = 512
 PATIENCE: Final = 5.0  # seconds a stop waits for the store
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _log = logging.getLogger("warren.worker")
 
@@ -99,7 +96,7 @@ class ClaimStages:
     def _give_back(self, claims: Sequence[Claim]) -> None:
         if claims:
             try:
-                _ask(self._store.release_many, claims)
+                ask(self._store.release_many, claims)
             except StoreUnavailable as error:
                 _log.warning("%d claims are not released and end with their lease: %s", len(claims), error)
 
@@ -113,7 +110,7 @@ class ClaimStages:
     # -- before the handler -----------------------------------------------------------------
 
     def _claim(self) -> None:
-        while (jobs := _batch(self._arrived)) is not None:
+        while (jobs := batch(self._arrived)) is not None:
             if self._stopping.is_set():
                 self._drop(jobs)
                 continue
@@ -130,7 +127,7 @@ class ClaimStages:
     def _claim_batch(self, jobs: list[Job]) -> None:
         keys = [job.key for job in jobs]
         results = until_answered(
-            lambda: _ask(self._store.claim_many, self._spec.name, keys, lease=self._lease),
+            lambda: ask(self._store.claim_many, self._spec.name, keys, lease=self._lease),
             consumer=self._spec.name,
             given_up=self._stopping,
         )
@@ -157,56 +154,28 @@ class ClaimStages:
     # -- after the handler ------------------------------------------------------------------
 
     def _finish(self) -> None:
-        while (batch := _batch(self._finished)) is not None:
-            done = [job.claim for job, outcome in batch if isinstance(outcome, Ack) and job.claim is not None]
-            failed = [job.claim for job, outcome in batch if not isinstance(outcome, Ack) and job.claim is not None]
+        while (finished := batch(self._finished)) is not None:
+            done = [job.claim for job, outcome in finished if isinstance(outcome, Ack) and job.claim is not None]
+            failed = [job.claim for job, outcome in finished if not isinstance(outcome, Ack) and job.claim is not None]
             until_answered(partial(self._record, done, failed), consumer=self._spec.name, given_up=self._ended)
             if self._ended.is_set():
                 return
-            for job, outcome in batch:
+            for job, outcome in finished:
                 self._held.pop(id(job), None)
                 self._settle(job, outcome)
 
     def _record(self, done: list[Claim], failed: list[Claim]) -> None:
         # Refused where another holder took over: that one has the message too, and settles its own delivery.
         if done:
-            _ask(self._store.done_many, done, window=self._window)
+            ask(self._store.done_many, done, window=self._window)
         if failed:
-            _ask(self._store.release_many, failed)
+            ask(self._store.release_many, failed)
 
     def _renew(self) -> None:
         while not self._ended.wait(self._lease / 3):
             claims = list(self._held.values())
             if claims:
                 try:
-                    _ask(self._store.renew_many, claims, lease=self._lease)
+                    ask(self._store.renew_many, claims, lease=self._lease)
                 except StoreUnavailable as error:
                     _log.warning("the leases of %d claims are not renewed: %s", len(claims), error)
-
-
-def _ask(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-    """Call the store. Whatever else it raises counts as an outage: a thread that ended would leave its consumer deaf.
-
-    For example tables that a newer Warren has changed since the start, or a server that may evict keys now.
-    """
-    try:
-        return call(*args, **options)
-    except StoreUnavailable:
-        raise
-    except Exception as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-
-
-def _batch(queue: SimpleQueue[T | None]) -> list[T] | None:
-    """Wait for the next item, and take with it what else is there; None at the end."""
-    first = queue.get()
-    if first is None:
-        return None
-    items = [first]
-    while len(items) < MAX_BATCH and not queue.empty():
-        item = queue.get()
-        if item is None:
-            queue.put(None)
-            break
-        items.append(item)
-    return items

@@ -10,6 +10,8 @@ import threading
 
 from warren.contracts.incoming import Incoming
 from warren.contracts.message import Message
+from warren.errors import WarrenError
+from warren.observability.tracing import Attempt, Settling
 from warren.reliability.idempotency import Claim
 
 __all__ = ["Job"]
@@ -31,12 +33,16 @@ class Job:
         "message_type",
         "running_since",
         "seconds",
+        "settling",
         "started_at",
         "taken",
+        "trace",
+        "whole",
     )
 
     def __init__(self, incoming: Incoming) -> None:
         self.incoming = incoming
+        self.whole: Incoming | WarrenError = incoming  # with its body fetched, or why it could not be
         self.message_id = incoming.properties.message_id or ""
         self.message_type = incoming.properties.type or ""
         self.attempt = 1
@@ -47,6 +53,8 @@ class Job:
         self.started_at = 0.0  # seconds since the epoch, when the handler began
         self.seconds = 0.0  # how long it ran
         self.running_since = math.inf  # monotonic: what the time limit counts from; never, while no handler runs
+        self.trace: Attempt | None = None  # its handler's latest run, where that is traced
+        self.settling: Settling | None = None
         self.taken = False  # an outcome has been decided
 
     def take(self) -> bool:

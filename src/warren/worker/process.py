@@ -12,14 +12,18 @@ import time
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any
 
+from warren.claim_check.reference import is_reference
 from warren.clock import Clock
+from warren.contracts.celery import check_due, task_id
 from warren.contracts.delivery import Delivery
 from warren.contracts.envelope import decode
 from warren.contracts.headers import attempt_of, delay_of, origin_of, sent_at_of
 from warren.contracts.ids import derive_message_id
 from warren.contracts.incoming import Incoming
-from warren.errors import HandlerSignatureError, StoreUnavailable
+from warren.contracts.message import Message
+from warren.errors import HandlerSignatureError, StoreUnavailable, Undecodable, WarrenError
 from warren.observability import events
+from warren.observability.tracing import ConsumeTracer
 from warren.reliability.idempotency import Done, InboxTransaction, InProgress, TransactionalStore
 from warren.reliability.outcome import Ack, Defer, Outcome
 from warren.reliability.retry import decide
@@ -49,10 +53,13 @@ class _RolledBack(Exception):
 class Processor:
     """Decides the outcome of the deliveries of one consumer."""
 
-    def __init__(self, spec: ConsumerSpec, *, clock: Clock, bus: events.EventBus) -> None:
+    def __init__(
+        self, spec: ConsumerSpec, *, clock: Clock, bus: events.EventBus, tracer: ConsumeTracer | None = None
+    ) -> None:
         self._spec = spec
         self._clock = clock
         self._bus = bus
+        self._tracer = tracer
         self._salt = os.urandom(16)
         self._wants_delivery = spec.handler.wants_delivery
         self._announce = bus.wants(events.Delivered)
@@ -63,7 +70,7 @@ class Processor:
         properties = incoming.properties
         job.attempt = attempt_of(properties)
         if not job.message_id:
-            job.message_id = self._derived_id(incoming)
+            job.message_id = task_id(properties.headers) or self._derived_id(incoming)
         if self._announce:
             self._bus.emit(
                 events.Delivered(
@@ -72,13 +79,29 @@ class Processor:
             )
         try:
             _, routing_key = origin_of(properties, incoming.exchange, incoming.routing_key)
-            job.message = decode(spec.contracts, properties, incoming.body, routing_key)
+            job.message = self._decoded(job, routing_key)
             job.message_type = job.message.__warren__.type
             if spec.idempotency is not None:
                 job.key = spec.key_of(job.message, job.message_id)
         except BaseException as error:  # a validator or a key function of the application's may raise anything
-            return self._failed(job, error)
+            self._begin_trace(job)
+            outcome = self._failed(job, error)
+            self._end_trace(job)
+            return outcome
         return None
+
+    def _decoded(self, job: Job, routing_key: str) -> Message:
+        whole = job.whole
+        if isinstance(whole, WarrenError):
+            raise whole
+        if is_reference(whole.properties):
+            raise Undecodable(
+                "its body is in a store of bodies, and this consumer has none; give the application the claim_check of "
+                "its producers"
+            )
+        if not whole.properties.type:
+            check_due(whole.properties.headers, self._clock.now())
+        return decode(self._spec.contracts, whole.properties, whole.body, routing_key)
 
     def run(self, job: Job) -> Outcome:
         """Run a `def` handler."""
@@ -89,6 +112,7 @@ class Processor:
             return self._failed(job, error)
         finally:
             self._end(job, started)
+            self._end_trace(job)
         return Ack()
 
     async def run_async(self, job: Job) -> Outcome:
@@ -104,6 +128,7 @@ class Processor:
             return self._failed(job, error)
         finally:
             self._end(job, started)
+            self._end_trace(job)
         return Ack()
 
     def run_in_transaction(self, job: Job, store: TransactionalStore) -> Outcome:
@@ -118,10 +143,14 @@ class Processor:
                 return self._run_inside(job, transaction)
         except _RolledBack as failure:
             return failure.outcome
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            if job.trace is not None:
+                job.trace.fail(error)
             raise
         except Exception as error:  # the commit failed for what the handler wrote, or the handler ended the transaction
             return self._failed(job, error)
+        finally:
+            self._end_trace(job)
 
     def _run_inside(self, job: Job, transaction: InboxTransaction) -> Outcome:
         spec = self._spec
@@ -148,15 +177,27 @@ class Processor:
         """Return the outcome of a handler that ran too long."""
         spec = self._spec
         limit = spec.time_limit or 0.0
+        job.seconds = max(limit, job.seconds)  # at least: a thread's handler runs on
         self._bus.emit(events.TimeLimitExceeded(spec.queue.name, spec.name, job.message_id, limit))
-        return decide(spec.retry, spec.rules, job.attempt, HandlerTimeout(limit))
+        outcome = self._failed(job, HandlerTimeout(limit))
+        self._end_trace(job)  # a thread's handler may never come back to do it
+        return outcome
 
     def lag(self, job: Job) -> float | None:
         """Return handler start minus sent-at minus intended delay, in seconds; None where the producer did not say."""
         sent_at = sent_at_of(job.incoming.properties)
         return None if sent_at is None else job.started_at - sent_at - delay_of(job.incoming.properties)
 
+    def _begin_trace(self, job: Job) -> None:
+        if self._tracer is not None:
+            job.trace = self._tracer.process(job.incoming, job.message_id)
+
+    def _end_trace(self, job: Job) -> None:
+        if job.trace is not None:
+            job.trace.end()
+
     def _start(self, job: Job) -> float:
+        self._begin_trace(job)
         job.started_at = self._clock.now()
         job.running_since = time.monotonic()
         return job.running_since
@@ -166,6 +207,8 @@ class Processor:
         job.running_since = math.inf
 
     def _failed(self, job: Job, error: BaseException) -> Outcome:
+        if job.trace is not None:
+            job.trace.fail(error)
         return decide(self._spec.retry, self._spec.rules, job.attempt, error)
 
     def _check_has_run(self, result: object) -> None:
@@ -182,7 +225,7 @@ class Processor:
         if not self._wants_delivery:
             return {}
         delivery = Delivery.of(
-            job.incoming,
+            job.incoming if isinstance(job.whole, WarrenError) else job.whole,
             queue=self._spec.queue.name,
             consumer=self._spec.name,
             message_id=job.message_id,

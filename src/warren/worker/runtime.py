@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from warren.claim_check.check import ClaimCheck
 from warren.clock import Clock
 from warren.contracts.incoming import Incoming
 from warren.observability.events import EventBus
+from warren.observability.readings import ConsumerReading
+from warren.observability.tracing import UNTRACED, Consumption, Tracing
 from warren.reliability.dead_letter import Redact
 from warren.reliability.idempotency import IdempotencyStore, TransactionalStore
 from warren.reliability.outcome import Defer, Outcome
+from warren.reliability.work import WorkStore
 from warren.transport.connection import Connection
 from warren.transport.consumer import ConsumerChannel, Subscription, SubscriptionState
 from warren.transport.publisher import PublishChannel
+from warren.worker.bodies import BodyStage
 from warren.worker.claims import ClaimStages
 from warren.worker.job import Job
 from warren.worker.patience import until_answered
@@ -27,6 +33,7 @@ from warren.worker.pools import AsyncPool, Pool, ThreadPool
 from warren.worker.process import Processor
 from warren.worker.settle import Settler
 from warren.worker.spec import ConsumerSpec
+from warren.worker.statuses import StatusStages
 
 __all__ = ["ConsumerRuntime", "Surroundings"]
 
@@ -47,6 +54,9 @@ class Surroundings:
     on_queue_missing: Callable[[], None]
     code_version: str | None = None
     redact: Redact | None = None
+    tracing: Tracing = UNTRACED
+    open_work: Callable[[], WorkStore] | None = None  # None: the status of offloaded work is not kept
+    claim_check: ClaimCheck | None = None
 
 
 class ConsumerRuntime:
@@ -55,7 +65,7 @@ class ConsumerRuntime:
     def __init__(self, spec: ConsumerSpec, around: Surroundings) -> None:
         self.spec = spec
         self._around = around
-        self._in_flight = 0  # delivered here and not settled
+        self._flight: dict[Job, float] = {}  # delivered here and not settled, with when it came (monotonic), in order
         self._lock = threading.Condition()
         self._stopping = threading.Event()
         connection = around.connection
@@ -65,7 +75,9 @@ class ConsumerRuntime:
             on_deliveries=self._on_deliveries,
             on_queue_missing=around.on_queue_missing,
         )
-        self._processor = Processor(spec, clock=around.clock, bus=around.bus)
+        consumption = Consumption(spec.queue.name, spec.contracts.routes, hides_errors=around.redact is not None)
+        tracer = around.tracing.consumer(consumption, lambda: connection.host)
+        self._processor = Processor(spec, clock=around.clock, bus=around.bus, tracer=tracer)
         self._settler = Settler(
             spec,
             channel=self.channel,
@@ -78,23 +90,48 @@ class ConsumerRuntime:
             lag=self._processor.lag,
             code_version=around.code_version,
             redact=around.redact,
+            tracer=tracer,
             frame_max=lambda: connection.frame_max,
         )
         self._stages: ClaimStages | None = None
         self._pool = self._new_pool()
+        self._statuses: StatusStages | None = None
+        if around.open_work is not None:
+            self._statuses = StatusStages(
+                spec,
+                around.open_work,
+                clock=around.clock,
+                redact=around.redact,
+                run=self._pool.submit,
+                settle=self._settle_first,
+                leave=self._leave,
+                drop=self._drop,
+            )
+        self._run = self._pool.submit if self._statuses is None else self._statuses.submit
+        self._settle_recorded = self._settle_first if self._statuses is None else self._statuses.finish
         if spec.idempotency is not None and not spec.has_inbox and around.store is not None:
             self._stages = ClaimStages(
                 spec,
                 around.store,
                 lease=around.lease,
                 prepare=self._prepare,
-                run=self._pool.submit,
-                settle=self._settle_first,
+                run=self._run,
+                settle=self._settle_recorded,
+                drop=self._drop,
+            )
+        self._bodies: BodyStage | None = None
+        if around.claim_check is not None:
+            self._bodies = BodyStage(
+                spec,
+                around.claim_check,
+                clock=around.clock,
+                is_current=self.channel.is_current,
+                pass_on=self._begin,
                 drop=self._drop,
             )
 
     def __repr__(self) -> str:
-        return f"<ConsumerRuntime {self.spec.name}, {self._in_flight} in flight>"
+        return f"<ConsumerRuntime {self.spec.name}, {self.in_flight} in flight>"
 
     def start(self) -> None:
         """Subscribe."""
@@ -108,7 +145,15 @@ class ConsumerRuntime:
     @property
     def in_flight(self) -> int:
         """How many deliveries are here and not settled."""
-        return self._in_flight
+        return len(self._flight)
+
+    def reading(self) -> ConsumerReading:
+        """Tell how the consumer is now."""
+        with self._lock:
+            oldest = next(iter(self._flight.values()), None)
+            in_flight = len(self._flight)
+        age = 0.0 if oldest is None else time.monotonic() - oldest
+        return ConsumerReading(self.spec.queue.name, self.spec.name, self.spec.prefetch, self.is_ready, in_flight, age)
 
     # -- deliveries in: I/O thread ------------------------------------------------------------
 
@@ -117,11 +162,17 @@ class ConsumerRuntime:
             return  # unacknowledged: closing the channel requeues them
         jobs = [Job(incoming) for incoming in batch]
         with self._lock:
-            self._in_flight += len(jobs)
+            self._flight.update(dict.fromkeys(jobs, time.monotonic()))
+        if self._bodies is not None:
+            self._bodies.submit(jobs)
+        else:
+            self._begin(jobs)
+
+    def _begin(self, jobs: Sequence[Job]) -> None:
         if self._stages is not None:
             self._stages.submit(jobs)
         else:
-            self._pool.submit(jobs)
+            self._run(jobs)
 
     # -- the handler: pool threads, or the pool's loop ----------------------------------------
 
@@ -188,10 +239,10 @@ class ConsumerRuntime:
         if self._stages is not None:
             self._stages.finish(job, outcome)
         else:
-            self._settle(job, outcome)
+            self._settle_recorded(job, outcome)
 
     def _settle_first(self, job: Job, outcome: Outcome) -> None:
-        """Settle what the stages decided: unclaimed jobs, or claimed ones that are recorded."""
+        """Settle what the stages let through: decided by them, or recorded where that is wanted."""
         job.taken = True
         self._settle(job, outcome)
 
@@ -206,7 +257,7 @@ class ConsumerRuntime:
         if not job.take():
             return
         # The claim is kept: the handler still runs, and its lease ends with this process.
-        self._settle(job, self._processor.timed_out(job))
+        self._settle_recorded(job, self._processor.timed_out(job))
         self._around.on_late(f"a handler of {self.spec.name} ran longer than {self.spec.time_limit:g} s")
 
     # -- settled: any thread ------------------------------------------------------------------
@@ -217,8 +268,9 @@ class ConsumerRuntime:
     def _drop(self, jobs: Sequence[Job]) -> None:
         """Be done with deliveries; what was not acknowledged by now is redelivered."""
         with self._lock:
-            self._in_flight -= len(jobs)
-            if self._in_flight <= 0:
+            for job in jobs:
+                self._flight.pop(job, None)
+            if not self._flight:
                 self._lock.notify_all()
 
     # -- shutdown -----------------------------------------------------------------------------
@@ -230,22 +282,33 @@ class ConsumerRuntime:
     def drop_unstarted(self) -> None:
         """Leave what no handler has begun unacknowledged, and give its claims back."""
         self._stopping.set()
+        if self._bodies is not None:
+            self._bodies.stop()
         if self._stages is not None:
             self._stages.stop()
-            self._stages.release(self._pool.stop())
+        if self._statuses is not None:
+            self._statuses.stop()
+        self._leave(self._pool.stop())
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        """Leave jobs unacknowledged that no handler has begun, and give their claims back."""
+        if self._stages is not None:
+            self._stages.release(jobs)
         else:
-            self._drop(self._pool.stop())
+            self._drop(jobs)
 
     def wait_settled(self, timeout: float) -> bool:
         """Wait until nothing is in flight, at most `timeout` seconds."""
         with self._lock:
-            return self._lock.wait_for(lambda: self._in_flight <= 0, timeout)
+            return self._lock.wait_for(lambda: not self._flight, timeout)
 
     def finish(self) -> None:
         """Settle no more; what is unfinished stays unacknowledged. The last acks are on their way."""
         self._settler.close()
         if self._stages is not None:
             self._stages.close()
+        if self._statuses is not None:
+            self._statuses.close()
 
     def close(self) -> None:
         """Close the channel and let go of the handlers."""

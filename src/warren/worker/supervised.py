@@ -33,6 +33,8 @@ class SupervisorLink:
         self._socket.set_inheritable(False)  # what a handler starts must not keep it open
         self._sending = threading.Lock()
         self._worker: Worker | None = None
+        self.is_alone = False
+        """Whether the supervisor has died: a report did not reach it. It closes its end only behind a process."""
         threading.Thread(target=self._serve, name="warren-supervised", daemon=True).start()
 
     def began(self, worker: Worker, *, grace: float) -> None:
@@ -72,4 +74,4 @@ class SupervisorLink:
             try:
                 self._socket.sendall(encode_report(report))
             except OSError:
-                pass  # the supervisor is gone, which `_serve` notices
+                self.is_alone = True  # `_serve` notices that too

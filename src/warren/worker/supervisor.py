@@ -3,10 +3,11 @@
 Not here: what follows from an exit (`exits.py`), one child's process and socket (`child.py`).
 
 Theory of operation. One loop, woken by a report, a closed socket, a signal, or a fifth of a second. Each place holds a
-running child, or the time at which the next one starts. On the first SIGTERM or SIGINT all children are asked to stop,
-and have their grace time and a margin to finish; then, or on a second signal, they are killed. Killed or not, nothing
-is lost: what is unacknowledged is redelivered. Children notice the parent's death by the socket's end and stop on their
-own. Nothing of the application is imported here.
+running child, or the time at which the next one starts. SIGUSR1 is passed on to all children, which
+write what their threads are at. On the first SIGTERM or SIGINT all children are asked to stop, and have their grace
+time and a margin to finish; then, or on a second signal, they are killed. Killed or not, nothing is lost: what is
+unacknowledged is redelivered. Children notice the parent's death by the socket's end and stop on their own. Nothing of
+the application is imported here.
 """
 
 from __future__ import annotations
@@ -204,7 +205,13 @@ class Supervisor:
             self._signals.append(number)
             os.write(self._woken, b".")
 
+        def on_stacks(_number: int, _frame: FrameType | None) -> None:
+            for child in self._children():
+                if child.has_begun:
+                    child.signal(signal.SIGUSR1)
+
         former = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        former[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, on_stacks)
         try:
             yield
         finally:

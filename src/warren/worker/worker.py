@@ -20,12 +20,16 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from warren.claim_check.check import ClaimCheck
 from warren.clock import Clock
 from warren.config import BrokerSettings, WorkerSettings
 from warren.errors import BrokerUnavailable, ConfigurationError, StoreUnavailable
 from warren.observability import events
+from warren.observability.readings import ConsumerReading, Meter
+from warren.observability.tracing import UNTRACED, Tracing
 from warren.reliability.dead_letter import Redact
-from warren.reliability.idempotency import IdempotencyStore, TransactionalStore, check_window
+from warren.reliability.idempotency import TransactionalStore, check_window
+from warren.reliability.stores.open import Store
 from warren.transport.connection import Connection
 from warren.transport.io_thread import IoThread
 from warren.transport.publisher import PublishChannel
@@ -53,10 +57,14 @@ class WorkerParts:
     settings: WorkerSettings
     clock: Clock
     bus: events.EventBus
-    open_store: Callable[[], IdempotencyStore]
+    open_store: Callable[[], Store]
     apply_topology: Callable[[Connection], object]
     code_version: str | None = None
     redact: Redact | None = None
+    tracing: Tracing = UNTRACED
+    meter: Meter | None = None
+    linger: float = LINGER
+    claim_check: ClaimCheck | None = None
 
 
 class Worker:
@@ -67,7 +75,8 @@ class Worker:
             raise ConfigurationError("the application has no consumers; declare one with @app.consumer(queue, Message)")
         self._parts = parts
         self._io = IoThread(f"{parts.name}-io")
-        self._store: IdempotencyStore | None = None
+        self._store: Store | None = None
+        self._opening = threading.Lock()
         self._runtimes: list[ConsumerRuntime] = []
         self._consuming: Connection | None = None
         self._publishing: Connection | None = None
@@ -93,6 +102,7 @@ class Worker:
         """
         parts = self._parts
         deadline = None if timeout is None else time.monotonic() + timeout
+        self._show_readings()
         _check_time_limits(parts)
         self._store = self._open_store()
         if self._store is not None:
@@ -112,6 +122,9 @@ class Worker:
             on_queue_missing=self._reapply.set,
             code_version=parts.code_version,
             redact=parts.redact,
+            tracing=parts.tracing,
+            open_work=self._work_store,
+            claim_check=parts.claim_check,
         )
         self._runtimes = [ConsumerRuntime(spec, around) for spec in parts.specs]
         for runtime in self._runtimes:
@@ -133,6 +146,7 @@ class Worker:
         next_purge = time.monotonic() + PURGE_INTERVAL
         while not self._stop.wait(0.2):
             self._io.post(self._note_beat)
+            self._show_readings()
             if self._reapply.is_set() and self._publishing is not None and self._publishing.is_open:
                 self._reapply.clear()
                 self._reapply_topology(self._publishing)
@@ -205,6 +219,11 @@ class Worker:
             ),
         )
 
+    def _show_readings(self) -> None:
+        if self._parts.meter is not None:
+            waiting = [ConsumerReading(spec.queue.name, spec.name, spec.prefetch) for spec in self._parts.specs]
+            self._parts.meter.show([runtime.reading() for runtime in self._runtimes] or waiting)
+
     def _note_beat(self) -> None:
         self._beat = time.monotonic()
 
@@ -243,7 +262,14 @@ class Worker:
                 connection.wait_open(0.0)
         raise ConfigurationError("stopped before the broker answered")
 
-    def _open_store(self) -> IdempotencyStore | None:
+    def _work_store(self) -> Store:
+        """Return the store, opened with the first piece of offloaded work where no consumer is idempotent."""
+        with self._opening:
+            if self._store is None:
+                self._store = self._parts.open_store()
+            return self._store
+
+    def _open_store(self) -> Store | None:
         idempotent = [spec for spec in self._parts.specs if spec.idempotency is not None]
         if not idempotent:
             return None
@@ -317,6 +343,8 @@ class Worker:
             self._store.close()
         if self._runtimes:
             self._parts.bus.emit(events.ShutdownFinished(unfinished))
+        if self._parts.meter is not None:
+            self._parts.meter.close()
         return unfinished
 
     def _linger(self) -> None:
@@ -325,7 +353,7 @@ class Worker:
             return
         with contextlib.suppress(TimeoutError, BrokerUnavailable):
             self._io.call(lambda: None, timeout=1.0)  # what was posted before has been sent then
-        quiet_at = max((runtime.channel.acked_at for runtime in self._runtimes), default=0.0) + LINGER
+        quiet_at = max((runtime.channel.acked_at for runtime in self._runtimes), default=0.0) + self._parts.linger
         threading.Event().wait(max(0.0, quiet_at - time.monotonic()))
 
 

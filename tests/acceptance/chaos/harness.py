@@ -30,6 +30,7 @@ __all__ = ["Chaos", "Result", "run_chaos"]
 
 QUIET = 1.0  # seconds without a delivery, a settlement or an effect
 DEADLINE = 150.0  # seconds until all must have become quiet
+STALLED = 10.0  # seconds without an effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +165,19 @@ class _Run:
     def _wait_progress(self, publishing: Publishing, crash: Crash) -> None:
         self._next_crash = wanted = crash.at * self._chaos.orders
 
+        seen, since = -1, time.monotonic()
+
         def is_due() -> bool:
+            nonlocal seen, since
             publishing.check()
             if crash.victim is Victim.NODE:
                 return publishing.confirmed >= wanted
-            return self._effects.count() >= wanted
+            count = self._effects.count()
+            if count != seen:
+                seen, since = count, time.monotonic()
+            # A worker that is made to lose messages may have lost those that the crash waits for.
+            is_stalled = self._chaos.mutation is not Mutation.NONE and time.monotonic() - since > STALLED
+            return count >= wanted or is_stalled
 
         wait_until(
             is_due,
@@ -211,10 +220,15 @@ class _Run:
                 self._wait_idle(plain, deadline)
                 late = workers.footprint()
                 exit_codes.append(workers.stop())
+                wait_until(lambda: not self._consumers(plain), message="the queues have back what workers held")
                 if not self._depths(plain):
                     return tuple(exit_codes), late
                 assert time.monotonic() < deadline, f"never quiet: {self._depths(plain)}"
                 workers.start()
+
+    def _consumers(self, plain: PlainPika) -> int:
+        """A consumer goes with what it held; RabbitMQ says before that that its channel is closed."""
+        return sum(plain.consumers(queue) for queue in all_queues())
 
     def _wait_idle(self, plain: PlainPika, deadline: float) -> None:
         """Wait until all workers consume, nothing is ready, and nothing has happened for a while."""

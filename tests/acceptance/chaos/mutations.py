@@ -46,8 +46,8 @@ def _ack_before_handler() -> None:
             runtime.channel.ack(incoming)
         deliver(runtime, batch)
 
-    ConsumerRuntime._on_deliveries = deliver_acked  # type: ignore[method-assign]
-    Settler._ack = _settle_without_ack  # type: ignore[method-assign]
+    ConsumerRuntime._on_deliveries = deliver_acked
+    Settler._ack = _settle_without_ack
 
 
 def _ack_before_copy() -> None:
@@ -60,8 +60,8 @@ def _ack_before_copy() -> None:
     def confirmed(settler: Settler, entry: Any, _outcome: Any) -> None:
         _settle_without_ack(settler, entry.context.job)
 
-    Settler._copy = copy_after_ack  # type: ignore[method-assign]
-    Settler._copy_settled = confirmed  # type: ignore[method-assign]
+    Settler._copy = copy_after_ack
+    Settler._copy_settled = confirmed
 
 
 def _settle_without_ack(settler: Settler, job: Job) -> None:

@@ -91,7 +91,7 @@ class Publishing:
         for number, order in enumerate(self._orders):
             if number % 100 == 0:
                 wait_until(
-                    lambda ahead=number - self._lead: self._stopped.is_set() or self._progress() >= ahead,  # type: ignore[misc]
+                    lambda ahead=number - self._lead: self._stopped.is_set() or self._progress() >= ahead,
                     timeout=PATIENCE,
                     interval=0.05,
                     message="the workers keep up",

@@ -90,7 +90,20 @@ def test_help_lists_the_commands_and_imports_nothing_heavy() -> None:
         assert re.search(rf"^  {name}  +\w", done.stdout, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [("run",), ("publish",), ("topology",), ("topology", "plan"), ("demo",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run",),
+        ("publish",),
+        ("topology",),
+        ("topology", "plan"),
+        ("contracts",),
+        ("contracts", "check"),
+        ("signals",),
+        ("top",),
+        ("demo",),
+    ],
+)
 def test_the_help_of_a_command_imports_nothing_heavy(command: tuple[str, ...]) -> None:
     done = run(*command, "--help")
     assert (done.returncode, done.stderr.strip()) == (0, "")

@@ -47,3 +47,10 @@ def test_plain_orders_are_as_sound_as_the_others() -> None:
     for item in write_script(300, seed=7):
         if isinstance(item, Plain) and item.message_id.startswith("order-"):
             assert set(json.loads(item.body)) == {"order_id", "event", "customer", "total_cents"}
+
+
+def test_another_batch_has_other_messages_under_other_ids() -> None:
+    batches = [write_script(100, seed=7, batch=batch) for batch in range(4)]
+    ids = [{item.message_id for item in batch} for batch in batches]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+    assert write_script(100, seed=7, batch=2) == batches[2]

@@ -136,7 +136,7 @@ def test_an_instance_changed_after_its_validation_is_not_published() -> None:
 
 def test_a_nested_list_changed_after_validation_is_noticed() -> None:
     routed = Routed(lines=[1])
-    routed.lines.append("two")  # type: ignore[arg-type]
+    routed.lines.append("two")
 
     with pytest.raises(InvalidPayload, match=r'lines.1: expected a valid integer, got string "two"'):
         encode(routed, now=NOW)

@@ -60,7 +60,9 @@ LINES: list[tuple[Event, int, str]] = [
         "processed orders.created m-1 from billing.invoices in 2.0 s, attempt 1",
     ),
     (
-        events.Retried(*CONSUMER, *MESSAGE, 1, 10.0, "transient", "ConnectionError: refused"),
+        events.Retried(
+            *CONSUMER, *MESSAGE, 1, 10.0, "transient", "ConnectionError: refused", "ConnectionError@shop/a.py:f"
+        ),
         W,
         (
             "attempt 1 of orders.created m-1 from billing.invoices failed (transient), again in 10.0 s: "
@@ -76,12 +78,12 @@ LINES: list[tuple[Event, int, str]] = [
         ),
     ),
     (
-        events.DuplicateAbsorbed(*CONSUMER, "m-1", "4821"),
+        events.DuplicateAbsorbed(*CONSUMER, "m-1", "4821", "orders.created"),
         I,
         "duplicate absorbed: message m-1 from billing.invoices, key '4821' is done",
     ),
     (
-        events.InProgressDeferred(*CONSUMER, "m-1", "4821"),
+        events.InProgressDeferred(*CONSUMER, "m-1", "4821", "orders.created"),
         I,
         "deferred message m-1 from billing.invoices: key '4821' is being processed elsewhere",
     ),
@@ -219,7 +221,7 @@ def test_a_line_break_in_a_message_id_does_not_forge_a_record(logger: logging.Lo
     bus = EventBus()
     log_events(bus, logger)
 
-    bus.emit(events.DuplicateAbsorbed("q", "c", "m\nERROR all is lost", "k"))
+    bus.emit(events.DuplicateAbsorbed("q", "c", "m\nERROR all is lost", "k", "t"))
 
     assert kept.records[0].getMessage() == "duplicate absorbed: message m\\nERROR all is lost from q, key 'k' is done"
 

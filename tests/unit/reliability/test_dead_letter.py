@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from warren.contracts.properties import FieldValue
 from warren.errors import InvalidPayload
 from warren.reliability import dead_letter
-from warren.reliability.dead_letter import Death, cut, death_headers, fingerprint, fit, size_of, text_of
+from warren.reliability.dead_letter import Death, cut, death_headers, fingerprint, fit, size_of, text_of, told_type
 from warren.reliability.outcome import DeathReason
 from warren.transport.fields import encode_table
 
@@ -119,6 +119,16 @@ def test_an_error_without_a_text_is_no_reason_to_keep_its_message() -> None:
     assert text_of(Mute()).endswith("Mute (its text could not be made)")
 
 
+@pytest.mark.parametrize("redact", [None, dict], ids=["plain", "redacted"])
+def test_an_error_without_a_stack_is_no_reason_to_keep_its_message(redact: Any) -> None:
+    error = SyntaxError("no line", ("file.py", "1", "a", "text"))  # the traceback module cannot print it
+
+    headers = death_headers(death(error), redact=redact)
+
+    assert headers[dead_letter.ERROR_TYPE] == told_type(error, redact) == "SyntaxError"
+    assert headers[dead_letter.STACK] == "(the stack could not be made: TypeError)"
+
+
 def test_texts_that_are_no_utf_8_can_still_be_written() -> None:
     headers = death_headers(death(ValueError("\ud800 and \udce9"), exchange="caf\udce9"))
 
@@ -166,7 +176,7 @@ def test_where_redaction_fails_the_error_is_blank_and_the_message_is_dead_letter
 
 
 def test_what_redaction_returns_is_written_as_text() -> None:
-    headers = death_headers(death(raised(divide)), redact=lambda texts: {**texts, dead_letter.ERROR: None})  # type: ignore[dict-item]
+    headers = death_headers(death(raised(divide)), redact=lambda texts: {**texts, dead_letter.ERROR: None})
 
     assert headers[dead_letter.ERROR] == "None"
 
@@ -302,7 +312,7 @@ def test_whatever_a_message_brings_its_dead_letter_fits_a_frame(
         name: own[name] for name in own if name != dead_letter.STACK
     }
     gone = brought.keys() - fitted.keys()
-    assert gone == set(fitted.get(dead_letter.DROPPED, []))  # type: ignore[arg-type]
+    assert gone == set(fitted.get(dead_letter.DROPPED, []))
     if gone:
         smallest = min(len(str(brought[name])) for name in gone)
         assert all(len(str(brought[name])) <= smallest for name in brought.keys() - gone), "the largest go first"

@@ -60,7 +60,7 @@ def test_its_repr_is_how_it_is_written(retry: Retry, text: str) -> None:
         lambda: Retry("60d"),
         lambda: Retry("10s", attempts=0),
         lambda: Retry("10s", attempts=True),
-        lambda: Retry("10s", attempts=2.5),  # type: ignore[arg-type]
+        lambda: Retry("10s", attempts=2.5),
         lambda: Retry(attempts=5),
     ],
 )

@@ -15,7 +15,7 @@ def test_a_store_closes_while_a_handler_that_never_ends_holds_its_transaction(tm
     begun, may_end = threading.Event(), threading.Event()
 
     def handle() -> None:
-        with store.transaction() as transaction:  # type: ignore[attr-defined]
+        with store.transaction() as transaction:
             transaction.claim("billing", "m1", window=60.0)
             begun.set()
             may_end.wait(60.0)

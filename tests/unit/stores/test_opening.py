@@ -74,7 +74,7 @@ def test_a_url_that_opens_nothing_is_a_configuration_error_without_credentials(u
 def test_redis_over_tls_verifies_certificate_and_host_name() -> None:
     store = open_store("rediss://cache")
 
-    settings = store._client.connection_pool.connection_kwargs  # type: ignore[attr-defined]
+    settings = store._client.connection_pool.connection_kwargs
 
     assert settings["ssl_check_hostname"] is True
     assert settings.get("ssl_cert_reqs", "required") == "required"
@@ -83,8 +83,8 @@ def test_redis_over_tls_verifies_certificate_and_host_name() -> None:
 @pytest.mark.parametrize(
     ("url", "module", "said"),
     [
-        ("postgresql+psycopg://db/orders", "psycopg", r"psycopg is not installed: pip install 'warren\[postgres\]'"),
-        ("redis://cache", "redis", r"redis package is not installed: pip install 'warren\[redis\]'"),
+        ("postgresql+psycopg://db/orders", "psycopg", r"psycopg is not installed: pip install 'warren-mq\[postgres\]'"),
+        ("redis://cache", "redis", r"redis package is not installed: pip install 'warren-mq\[redis\]'"),
     ],
 )
 def test_a_missing_driver_is_a_configuration_error_that_says_what_to_install(

@@ -54,7 +54,7 @@ def test_a_duration_the_broker_could_not_take_is_refused(useless: float | str) -
 @pytest.mark.parametrize("wrong", [True, None, float("nan"), float("inf"), [1]])
 def test_what_is_neither_number_nor_text_is_refused(wrong: object) -> None:
     with pytest.raises(ConfigurationError, match="seconds as a number"):
-        parse_duration(wrong)  # type: ignore[arg-type]
+        parse_duration(wrong)
 
 
 @given(st.integers(min_value=1, max_value=2**32 - 1))

@@ -145,7 +145,7 @@ class Scene:
         bus.subscribe(self.events.append)
         self.connection = Connection(
             BrokerSettings.parse(url),
-            io=self.io,  # type: ignore[arg-type]
+            io=self.io,
             bus=bus,
             name="billing",
             recovery=recovery,
@@ -496,8 +496,8 @@ def test_a_broker_that_never_agrees_to_close_is_left_after_the_deadline(scene: S
 def test_a_stream_given_up_that_opens_after_all_is_dropped(scene: Scene) -> None:
     scene.start()
     stream = scene.stream
-    stream.close = lambda: None  # type: ignore[method-assign]  # an abort that never comes to an end
-    stream.abort = lambda: setattr(stream, "state", "aborted")  # type: ignore[method-assign]
+    stream.close = lambda: None  # an abort that never comes to an end
+    stream.abort = lambda: setattr(stream, "state", "aborted")
     scene.ask_to_close()
     scene.loop.advance(CLOSE_DEADLINE)
     assert scene.connection.state is State.CLOSED

@@ -17,8 +17,8 @@ from warren.contracts.incoming import Incoming
 from warren.contracts.properties import Properties
 from warren.errors import BrokerRefused
 from warren.observability import events
-from warren.transport.consumer import MALFORMED, ConsumerChannel, Subscription, SubscriptionState
-from warren.transport.wire import encode_properties
+from warren.transport.consumer import ConsumerChannel, Subscription, SubscriptionState
+from warren.transport.wire import MALFORMED, encode_properties
 
 CHANNEL = 1
 SUBSCRIBING = ["Channel.Open", "Basic.Qos", "Basic.Consume"]
@@ -35,7 +35,7 @@ class Consuming:
         self.missing = 0
         self.cancelled = 0
         self.channel = ConsumerChannel(
-            self.connection,  # type: ignore[arg-type]
+            self.connection,
             Subscription("invoices", "billing", 20, arguments={"x-priority": 1}),
             on_deliveries=self._take,
             on_queue_missing=self._note_missing,

@@ -27,12 +27,12 @@ class Declaring:
         self.threads = threads
         self.posted = threading.Event()
         post = self.connection.io.post
-        self.connection.io.post = lambda function: (post(function), self.posted.set())[0]  # type: ignore[func-returns-value,method-assign]
+        self.connection.io.post = lambda function: (post(function), self.posted.set())[0]
 
     def call(self, method: str, *arguments: Any, timeout: float = 20.0) -> Future[None]:
         """Call a method of the declarer, and run the loop once the call reached it."""
         self.posted.clear()
-        declarer = ChannelDeclarer(self.connection, timeout=timeout)  # type: ignore[arg-type]
+        declarer = ChannelDeclarer(self.connection, timeout=timeout)
         future = self.threads.submit(getattr(declarer, method), *arguments)
         wait_until(lambda: self.posted.is_set() or future.done())
         self.connection.loop.run()

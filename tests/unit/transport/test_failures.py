@@ -15,7 +15,7 @@ from pika.adapters.utils.connection_workflow import (
     AMQPConnectorTransportSetupError,
 )
 
-from warren.transport.failures import explain, is_refusal
+from warren.transport.failures import explain, is_deleted, is_refusal
 
 LOGIN = pika.exceptions.ProbableAuthenticationError
 VHOST = pika.exceptions.ProbableAccessDeniedError
@@ -111,3 +111,16 @@ def test_what_may_pass_is_a_failure(error: BaseException, says: str) -> None:
 def test_an_explanation_is_one_line(error: BaseException) -> None:
     assert explain(error)
     assert "\n" not in explain(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (404, "NOT_FOUND - no queue 'q' in vhost '/'", True),
+        (404, "NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible", False),
+        (404, "NOT_FOUND - queue 'q' in vhost '/' process is stopped by supervisor", False),
+        (406, "PRECONDITION_FAILED - no queue", False),
+    ],
+)
+def test_a_queue_whose_node_is_down_is_not_deleted(code: int, text: str, expected: bool) -> None:
+    assert is_deleted(pika.exceptions.ChannelClosedByBroker(code, text)) is expected

@@ -30,7 +30,7 @@ class Publishing:
     def __init__(self, *, max_body: int = 1_000_000) -> None:
         self.connection = ScriptedConnection()
         self.loop = self.connection.loop
-        self.channel = PublishChannel(self.connection, max_body=max_body)  # type: ignore[arg-type]
+        self.channel = PublishChannel(self.connection, max_body=max_body)
         self.outcomes: list[tuple[str, Outcome]] = []
 
     def settled(self, entry: Entry, outcome: Outcome) -> None:
@@ -45,10 +45,11 @@ class Publishing:
         timeout: float = FOREVER,
         user_id: str | None = None,
         headers: dict[str, FieldValue] | None = None,
+        announced: bool = True,
     ) -> Entry:
         properties = Properties(message_id=message_id, user_id=user_id, headers=headers or {})
         outgoing = Outgoing(exchange, "orders.created", properties, body, message_id, "orders.created")
-        return self.channel.entry(outgoing, timeout=timeout, settled=self.settled)
+        return self.channel.entry(outgoing, timeout=timeout, settled=self.settled, announced=announced)
 
     def publish(self, *message_ids: str, **details: Any) -> None:
         self.channel.submit([self.entry(message_id, **details) for message_id in message_ids])
@@ -134,6 +135,18 @@ def test_a_message_to_a_queue_is_returned_by_the_queues_name(publishing: Publish
     broker.ack(CHANNEL, 1)
 
     assert publishing.settled_as == {"a": Returned("312 NO_ROUTE: no queue receives queue 'orders.created'")}
+
+
+def test_what_is_not_announced_is_settled_without_an_event(publishing: Publishing) -> None:
+    broker = publishing.connection.up()
+    publishing.publish("a", "b", announced=False)
+    sent(broker)
+
+    broker.give_back(broker.publishes[0])
+    broker.ack(CHANNEL, 2, multiple=True)
+
+    assert [type(outcome) for outcome in publishing.settled_as.values()] == [Returned, type(CONFIRMED)]
+    assert publishing.connection.of(events.Returned) == publishing.connection.of(events.Confirmed) == []
 
 
 def test_nacks_are_nacked(publishing: Publishing) -> None:

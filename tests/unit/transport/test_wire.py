@@ -267,18 +267,18 @@ def endless() -> dict[str, Any]:
         Properties(headers={"a": Decimal("12345678901")}),
         Properties(headers={"a": datetime(1969, 12, 31, tzinfo=UTC)}),
         Properties(headers={"a": datetime(2024, 1, 1)}),  # noqa: DTZ001
-        Properties(headers={"a": object()}),  # type: ignore[dict-item]
-        Properties(headers={"a": {1, 2}}),  # type: ignore[dict-item]
+        Properties(headers={"a": object()}),
+        Properties(headers={"a": {1, 2}}),
         Properties(headers={"a": "\ud800"}),
         Properties(headers={"x" * 256: 1}),
-        Properties(headers={7: 1}),  # type: ignore[dict-item]
+        Properties(headers={7: 1}),
         Properties(headers=endless()),
         Properties(message_id="x" * 256),
         Properties(message_id="é" * 128),
-        Properties(content_type=5),  # type: ignore[arg-type]
-        Properties(correlation_id=5),  # type: ignore[arg-type]
+        Properties(content_type=5),
+        Properties(correlation_id=5),
         Properties(priority=256),
-        Properties(priority="high"),  # type: ignore[arg-type]
+        Properties(priority="high"),
         Properties(delivery_mode=-1),
         Properties(timestamp=-1),
         Properties(timestamp=2**64),

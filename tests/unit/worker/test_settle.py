@@ -61,7 +61,7 @@ class Settling:
         self.connection = ScriptedConnection()
         self.loop = self.connection.loop
         self.channel = FakeChannel()
-        self.copies = PublishChannel(self.connection, max_body=2**31)  # type: ignore[arg-type]
+        self.copies = PublishChannel(self.connection, max_body=2**31)
         self.clock = ManualClock(1_700_000_100.0)
         self.settled: list[Job] = []
         self.missing = 0
@@ -134,7 +134,7 @@ def test_a_duplicate_is_acknowledged_and_told_as_one(settling: Settling) -> None
     settling.settle(Ack(), job)
 
     assert settling.channel.acked == [1]
-    assert settling.connection.events == [events.DuplicateAbsorbed(QUEUE, QUEUE, "m-1", "k-1")]
+    assert settling.connection.events == [events.DuplicateAbsorbed(QUEUE, QUEUE, "m-1", "k-1", "orders.created")]
 
 
 def test_retry_copy_is_confirmed_before_the_original_is_acked(settling: Settling) -> None:
@@ -173,7 +173,9 @@ def test_a_deferred_copy_is_confirmed_before_the_original_is_acked(settling: Set
 
     broker.ack(COPIES, 1)
     assert settling.channel.acked == [1]
-    assert settling.of(events.InProgressDeferred) == [events.InProgressDeferred(QUEUE, QUEUE, "m-1", "k-1")]
+    assert settling.of(events.InProgressDeferred) == [
+        events.InProgressDeferred(QUEUE, QUEUE, "m-1", "k-1", "orders.created")
+    ]
 
 
 # -- copies that are not confirmed --------------------------------------------------------------------

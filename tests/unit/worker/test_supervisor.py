@@ -123,6 +123,30 @@ def test_a_second_signal_kills_at_once(tmp_path: Path) -> None:
         assert not any(map(is_alive, pids(tmp_path, "start")))
 
 
+def test_a_request_for_stacks_reaches_children_that_have_begun_and_harms_no_other(tmp_path: Path) -> None:
+    child = """
+if first():
+    signal.signal(signal.SIGUSR1, lambda *_: note("asked"))
+    tell(began=1.0)
+    tell(state=health)
+else:
+    note("young")  # does nothing about the signal, which would end it
+serve()
+"""
+    with supervised(tmp_path, child, processes=2) as running:
+        wait_started(tmp_path, 2)
+        wait_until(lambda: pids(tmp_path, "young"), timeout=20.0)
+
+        def asked() -> list[int]:
+            running.signal(signal.SIGUSR1)  # again: when the supervisor has heard of the first is not to be seen
+            return pids(tmp_path, "asked")
+
+        wait_until(asked, timeout=20.0)
+        running.signal(signal.SIGTERM)
+        assert running.finish() == 0
+    assert not running.events("WorkerExited")
+
+
 def test_a_configuration_that_never_worked_ends_everything_with_what_the_child_said(tmp_path: Path) -> None:
     wrong = "if first(): tell(failed='no such queue'); tell(ended=2); sys.exit(2)\ntell(began=1.0)\nserve()\n"
     with supervised(tmp_path, wrong, processes=2) as running:

@@ -4,50 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import sqlalchemy
 import sqlalchemy.orm
 
 from tests.support import wait_until
-from tests.support.consuming import Consuming, OrderCreated, StoreDouble
+from tests.support.consuming import Consuming, InboxDouble, OrderCreated
 from warren import Retry
 from warren.errors import StoreUnavailable
 from warren.observability import events
-from warren.reliability.idempotency import Claim, InboxTransaction
 from warren.worker import pools
-
-
-class InboxDouble(StoreDouble):
-    """A store whose transactions fail as told, and note what was committed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.committed: list[str] = []
-        self.commit_errors: list[Exception] = []
-        self.tries = 0
-
-    @contextmanager
-    def transaction(self) -> Iterator[InboxTransaction]:
-        self.tries += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        transaction = OpenTransaction()
-        yield transaction
-        if self.commit_errors:
-            raise self.commit_errors.pop(0)
-        self.committed.append(transaction.key)
-
-
-class OpenTransaction:
-    connection = None  # type: ignore[assignment]
-    key = ""
-
-    def claim(self, consumer: str, key: str, *, window: float) -> Claim:
-        self.key = key
-        return Claim(consumer, key, 1)
 
 
 def test_waiting_for_the_store_is_not_counted_as_the_handlers_time() -> None:

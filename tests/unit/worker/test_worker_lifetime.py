@@ -43,7 +43,7 @@ def test_a_signal_that_interrupts_the_waiting_thread_at_its_worst_stops_the_work
             signal.raise_signal(signal.SIGTERM)
         return wait(timeout)
 
-    stop.wait = interrupted  # type: ignore[method-assign]
+    stop.wait = interrupted
 
     assert worker.run() is ExitCode.OK
 
@@ -88,7 +88,7 @@ def test_a_start_that_waits_for_the_store_ends_with_a_stop(app: Warren) -> None:
 
     starting = threading.Thread(target=start)
     starting.start()
-    assert app.open_store().asked.acquire(timeout=10.0)  # type: ignore[attr-defined]
+    assert app.open_store().asked.acquire(timeout=10.0)
     worker.stop()
     starting.join(10.0)
     assert "stopped before" in str(errors[0])
@@ -122,7 +122,7 @@ def test_a_topology_is_applied_again_once_there_is_a_connection(worker: Worker) 
         applied.set()
 
     worker._parts = replace(worker._parts, apply_topology=apply)
-    worker._publishing = connection  # type: ignore[assignment]
+    worker._publishing = connection
     worker._reapply.set()
     serving = threading.Thread(target=worker._serve)
     serving.start()

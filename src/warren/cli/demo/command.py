@@ -21,7 +21,6 @@ from warren.cli.exits import Exit
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from warren.app import Warren
     from warren.cli.demo.evidence import Evidence
     from warren.cli.demo.example import Example
     from warren.cli.demo.place import Place
@@ -39,19 +38,20 @@ _PATIENCE: Final = 60.0
 @click.command(short_help="Watch orders being processed, retried and dead-lettered.")
 @click.option("--orders", type=click.IntRange(20, 20_000), default=300, show_default=True, help="How many orders.")
 @click.option("--seed", type=int, default=4821, show_default=True, help="Another seed, other orders.")
-@click.option(
-    "--broker", metavar="URL", help="Use a running broker, in a virtual host made for it (default: own node)."
-)
+@click.option("--broker", metavar="URL", help="Use a running broker, in a virtual host made for the demo.")
+@click.option("--rabbitmq", is_flag=True, help="Use a private RabbitMQ node instead of the embedded broker.")
 @click.option("--fast", is_flag=True, help="Publish as fast as possible, also when somebody watches.")
-def demo(orders: int, seed: int, broker: str | None, fast: bool) -> int:
+@click.option("--dashboard", is_flag=True, help="Serve the dashboard, and keep orders coming until Ctrl-C.")
+def demo(orders: int, seed: int, broker: str | None, rabbitmq: bool, fast: bool, dashboard: bool) -> int:
     """Run the orders and invoices example (examples/orders) and check its books.
 
     Some hundreds of orders go to a topic exchange; two consumers make invoices and shipping labels of them. Some fail
     and recover, some fail for good, some fit no contract, some are published twice. At the end every number is read
     from the broker's queues and the databases: published = effects + dead letters, and no effect twice.
 
-    Without --broker a private RabbitMQ node is started on free ports, and nothing of it stays. The exit code is 0 only
-    if the books close.
+    Without --broker the embedded broker is started on free ports, or RabbitMQ with --rabbitmq, and nothing of it
+    stays. The exit code is 0 only if the books close. With --dashboard the web pages show it, messages may be
+    replayed, edited and discarded there, and the books are closed after Ctrl-C.
     """
     from rich.console import Console
 
@@ -61,23 +61,27 @@ def demo(orders: int, seed: int, broker: str | None, fast: bool) -> int:
         folder = Path(
             ends.enter_context(tempfile.TemporaryDirectory(prefix="warren-demo-", ignore_cleanup_errors=True))
         )
-        place = _open_place(ends, console, folder, broker)
-        evidence = _run(
-            console, place, folder, orders, seed, _SHOW_SECONDS if console.is_terminal and not fast else 0.0
-        )
+        place = _open_place(ends, console, folder, broker, rabbitmq=rabbitmq)
+        if dashboard:
+            from warren.cli.demo.endless import run_with_dashboard
+
+            evidence = run_with_dashboard(console, place, folder, orders, seed)
+        else:
+            seconds = _SHOW_SECONDS if console.is_terminal and not fast else 0.0
+            evidence = _run(console, place, folder, orders, seed, seconds)
     return _judge(console, evidence)
 
 
-def _open_place(ends: ExitStack, console: Console, folder: Path, broker: str | None) -> Place:
-    from warren.cli.demo.place import existing_broker, private_node
+def _open_place(ends: ExitStack, console: Console, folder: Path, broker: str | None, *, rabbitmq: bool) -> Place:
+    from warren.cli.demo.place import embedded_broker, existing_broker, private_node
 
     if broker is not None:
         place = ends.enter_context(existing_broker(broker))
         console.print(f"on {place.name}", markup=False)
         return place
     started = time.monotonic()
-    with console.status("starting a private RabbitMQ node …"):
-        place = ends.enter_context(private_node(folder))
+    with console.status("starting a broker …"):
+        place = ends.enter_context(private_node(folder) if rabbitmq else embedded_broker(folder))
     console.print(f"on {place.name}, started in {time.monotonic() - started:.1f} s", markup=False)
     return place
 
@@ -94,7 +98,7 @@ def _run(console: Console, place: Place, folder: Path, orders: int, seed: int, s
         example.app.apply_topology()
         place.api.declare_witness(WITNESS, EXCHANGE)
         _play(console, example, script, seconds)
-    return gather(place.api, folder, _consumers(example.app), confirmed=len(script))
+    return gather(place.api, folder, example.consumers, confirmed=len(script))
 
 
 def _play(console: Console, example: Example, script: list[Item], seconds: float) -> None:
@@ -103,7 +107,7 @@ def _play(console: Console, example: Example, script: list[Item], seconds: float
     from warren.cli.demo.view import view_for
     from warren.config import WorkerSettings
 
-    tally = Tally(example.app.events, _consumers(example.app))
+    tally = Tally(example.app.events, example.consumers)
     with ExitStack() as ends:
         ends.enter_context(example.app.worker(WorkerSettings(grace=5.0)))
         producer = ends.enter_context(Producer(example.app, example.contract))
@@ -114,10 +118,6 @@ def _play(console: Console, example: Example, script: list[Item], seconds: float
         deadline = time.monotonic() + _PATIENCE
         while not tally.is_settled(len(script)) and time.monotonic() < deadline:
             view.watch()
-
-
-def _consumers(app: Warren) -> tuple[str, ...]:
-    return tuple(spec.name for spec in app.consumers)
 
 
 def _judge(console: Console, evidence: Evidence) -> int:

@@ -25,6 +25,11 @@ class Example:
     app: Warren
     contract: type[Message]
 
+    @property
+    def consumers(self) -> tuple[str, ...]:
+        """The names of its consumers."""
+        return tuple(spec.name for spec in self.app.consumers)
+
 
 def load_example(*, broker: str, folder: Path) -> Example:
     """Load the example for a broker, with its databases in `folder`. Once a process: it is a module."""

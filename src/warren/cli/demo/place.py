@@ -1,6 +1,6 @@
-"""Where the demo runs: a private RabbitMQ node, or a virtual host of its own on a broker that runs already.
+"""Where the demo runs: the embedded broker, a private RabbitMQ node, or a virtual host of its own on a running broker.
 
-Not here: starting a node (`integrations/rabbitmq_node.py`).
+Not here: starting them (`warren.broker`, `integrations/rabbitmq_node.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from warren.cli.demo.broker_api import BrokerApi
 from warren.config import BrokerSettings
 from warren.errors import ConfigurationError
 
-__all__ = ["Place", "existing_broker", "private_node"]
+__all__ = ["Place", "embedded_broker", "existing_broker", "private_node"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,18 @@ class Place:
     name: str
     url: str
     api: BrokerApi
+
+
+@contextmanager
+def embedded_broker(folder: Path) -> Iterator[Place]:
+    """Run the embedded broker for the length of the block, with its journal in `folder`."""
+    from warren.broker.embedded import EmbeddedBroker
+    from warren.broker.settings import BrokerConfig
+    from warren.embedding import url_of
+
+    with EmbeddedBroker(BrokerConfig(port=0, management_port=0, data=folder / "broker")) as broker:
+        url = url_of(broker)
+        yield Place("the embedded broker", url, BrokerApi(BrokerSettings.parse(url), "/"))
 
 
 @contextmanager
@@ -40,7 +52,7 @@ def private_node(folder: Path) -> Iterator[Place]:
         node = RabbitmqNode(folder / "node")
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"the demo needs RabbitMQ, and {error}; or name one that runs: warren demo --broker amqp://…"
+            f"--rabbitmq needs RabbitMQ, and {error}; or leave the option out: the embedded broker needs nothing"
         ) from error
     try:
         node.start()

@@ -54,17 +54,22 @@ class Plain:
 Item = Order | Plain
 
 
-def write_script(orders: int, *, seed: int) -> list[Item]:
-    """Return what is published, in order: the orders and a few messages more. The same for the same arguments."""
-    rng = random.Random(seed)
+def write_script(orders: int, *, seed: int, batch: int = 0) -> list[Item]:
+    """Return what is published, in order: the orders and a few messages more. The same for the same arguments.
+
+    Another `batch` has other orders, under other numbers.
+    """
+    rng = random.Random(seed + batch)
+    first = FIRST_ORDER + batch * orders
     customers = [name for name, share in _TROUBLES.items() for _ in range(_count(orders, share))]
     customers += [rng.choice(_CUSTOMERS) for _ in range(orders - len(customers))]
     rng.shuffle(customers)
-    placed: list[Item] = [_order(number, name, rng) for number, name in enumerate(customers[:orders], FIRST_ORDER)]
+    placed: list[Item] = [_order(number, name, rng) for number, name in enumerate(customers[:orders], first)]
     easy = [number for number, name in enumerate(customers[:orders]) if "@" not in name]
     for number in rng.sample(easy, min(len(easy), _count(orders, _PLAIN_SHARE))):
         placed[number] = _as_plain(placed[number])
-    for number in range(_count(orders, _MALFORMED_SHARE)):
+    malformed = _count(orders, _MALFORMED_SHARE)
+    for number in range(batch * malformed, (batch + 1) * malformed):
         placed += _malformed(number, rng)
     # Each has its moment, and a second copy a later one.
     timed = [(rng.random(), item) for item in placed]

@@ -45,6 +45,7 @@ class Tally:
         self.consumers = {name: Counts() for name in consumers}
         self.recent: deque[tuple[float, Event]] = deque(maxlen=8)
         self._lock = threading.Lock()
+        self._last = time.monotonic()
         bus.subscribe(
             self._count,
             events.Confirmed,
@@ -57,6 +58,7 @@ class Tally:
 
     def _count(self, event: Event) -> None:
         with self._lock:
+            self._last = time.monotonic()
             match event:
                 case events.Confirmed(exchange=exchange):
                     self.published += exchange == EXCHANGE  # copies for a retry go through the default exchange
@@ -78,6 +80,10 @@ class Tally:
     def is_settled(self, published: int) -> bool:
         """Whether each consumer is done with so many messages."""
         return all(counts.settled >= published for counts in self.consumers.values())
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether nothing has happened for so long."""
+        return time.monotonic() - self._last >= seconds
 
     def lines(self) -> list[str]:
         """Return the last events as lines."""

@@ -21,6 +21,8 @@ __all__ = ["View", "view_for"]
 
 _TICK: Final = 0.05
 _LINE_EVERY: Final = 1.0
+_LINE_SELDOM: Final = 30.0
+"""Where nobody knows how long it takes."""
 
 
 class View(Protocol):
@@ -34,8 +36,8 @@ class View(Protocol):
 
 
 @contextmanager
-def view_for(console: Console, tally: Tally, total: int) -> Iterator[View]:
-    """Yield the view that suits the console."""
+def view_for(console: Console, tally: Tally, total: int | None) -> Iterator[View]:
+    """Yield the view that suits the console. `total` is how many are published; None where somebody says when."""
     if not console.is_terminal:
         yield _Lines(console, tally, total)
         return
@@ -44,10 +46,14 @@ def view_for(console: Console, tally: Tally, total: int) -> Iterator[View]:
         yield screen
 
 
+def _published(tally: Tally, total: int | None) -> str:
+    return f"published {tally.published}" + ("" if total is None else f" of {total}")
+
+
 class _Screen:
     """A table that is drawn again and again."""
 
-    def __init__(self, tally: Tally, total: int) -> None:
+    def __init__(self, tally: Tally, total: int | None) -> None:
         self._tally = tally
         self._total = total
         self._phase = ""
@@ -66,7 +72,7 @@ class _Screen:
             table.add_column(name, justify="right")
         for label, number in _ROWS:
             table.add_row(label, *(number(counts) for counts in tally.consumers.values()))
-        head = Text.assemble((self._phase, "bold"), f"   published {tally.published} of {self._total}")
+        head = Text.assemble((self._phase, "bold"), f"   {_published(tally, self._total)}")
         recent = [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in tally.lines()]
         return Group(head, Text(), table, Text(), *recent)
 
@@ -85,19 +91,20 @@ _ROWS: Final[tuple[tuple[str, Callable[[Counts], str]], ...]] = (
 class _Lines:
     """A line now and then."""
 
-    def __init__(self, console: Console, tally: Tally, total: int) -> None:
+    def __init__(self, console: Console, tally: Tally, total: int | None) -> None:
         self._console = console
         self._tally = tally
         self._total = total
-        self._next = time.monotonic() + _LINE_EVERY
+        self._every = _LINE_SELDOM if total is None else _LINE_EVERY
+        self._next = time.monotonic() + self._every
 
     def phase(self, text: str) -> None:
         self._print(text)
 
     def watch(self) -> None:
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _LINE_EVERY
-            self._print(f"published {self._tally.published} of {self._total}")
+            self._next = time.monotonic() + self._every
+            self._print(_published(self._tally, self._total))
             for name, counts in self._tally.consumers.items():
                 self._print(
                     f"  {name}: {counts.processed} processed, {counts.retried} retried, {counts.absorbed} duplicates "

@@ -1,6 +1,6 @@
 """The store for tests: a dictionary and a lock. It forgets everything when the process ends.
 
-Not here: the rules of claims (`record.py`).
+Not here: the rules of claims (`record.py`) and of statuses (`work_record.py`).
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from warren.reliability.stores.record import (
     micros,
     next_token,
 )
+from warren.reliability.stores.work_record import WorkRecord, accepted, answer_to, from_json, marked, withdrawn
+from warren.reliability.work import Acceptance, Known, Mark, Proposal, Underway, WorkStatus
 
 __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """Keeps claims in this process, shared by its threads only."""
+    """Keeps claims and statuses in this process, shared by its threads only."""
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._records: dict[tuple[str, str], Record] = {}
+        self._work: dict[str, WorkRecord] = {}
 
     def __repr__(self) -> str:
         return f"<MemoryStore, {len(self._records)} keys>"
@@ -68,17 +71,59 @@ class MemoryStore:
                 self._replace(claim, Record(claim.token + 1, False, 0, now + ABANDONED_KEPT), now)
 
     def purge(self) -> int:
-        """Delete up to `PURGE_LIMIT` keys that are outside their window; return how many."""
+        """Delete up to `PURGE_LIMIT` keys, and as many statuses, that are outside their window; return how many."""
         with self._lock:
             now = self._now()
             expired = (name for name, record in self._records.items() if record.expires <= now)
             names = list(islice(expired, PURGE_LIMIT))
             for name in names:
                 del self._records[name]
-            return len(names)
+            work = list(islice((name for name, record in self._work.items() if record.expires <= now), PURGE_LIMIT))
+            for work_id in work:
+                del self._work[work_id]
+            return len(names) + len(work)
 
     def close(self) -> None:
         """Keep the claims: they are gone when the store is."""
+
+    # -- offloaded work ---------------------------------------------------------------------
+
+    def accept(self, proposal: Proposal) -> Acceptance | Underway | Known:
+        """Store that work is about to be published."""
+        with self._lock:
+            now, present = self._now(), self._work.get(proposal.id)
+            new = accepted(present, proposal, now)
+            if new is not None:
+                self._work[proposal.id] = new
+                return Acceptance(proposal.id, new.token)
+            assert present is not None  # noqa: S101 - only what is there can be in the way
+            return answer_to(proposal, present, now)
+
+    def withdraw(self, acceptance: Acceptance, *, may_be_sent: bool) -> None:
+        """End an acceptance whose publish failed; an outdated one is left alone."""
+        with self._lock:
+            left = withdrawn(self._work.get(acceptance.id), acceptance, may_be_sent=may_be_sent)
+            if left is not None:
+                self._work[acceptance.id] = left
+            else:
+                self._work.pop(acceptance.id, None)
+
+    def mark_many(self, marks: Sequence[Mark]) -> None:
+        """Write statuses; what does not move one forward is left alone."""
+        with self._lock:
+            now = self._now()
+            for mark in marks:
+                new = marked(self._work.get(mark.status.id), mark, now)
+                if new is not None:
+                    self._work[mark.status.id] = new
+
+    def status(self, work_id: str) -> WorkStatus | None:
+        """Return the status of a piece of work; None where there is none (any more)."""
+        with self._lock:
+            record = self._work.get(work_id)
+            return None if record is None or record.expires <= self._now() else from_json(work_id, record.status)
+
+    # -- claims -----------------------------------------------------------------------------
 
     def _claim(self, consumer: str, key: str, now: int, until: int) -> ClaimResult:
         record = self._records.get((consumer, key))

@@ -6,17 +6,18 @@ Not here: where the URL comes from (`app.py`).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from warren.clock import Clock
 from warren.errors import ConfigurationError
 from warren.reliability.idempotency import IdempotencyStore
+from warren.reliability.work import WorkStore
 
 if TYPE_CHECKING:
     import sqlalchemy
 
-__all__ = ["DEFAULT_TIMEOUT", "open_store"]
+__all__ = ["DEFAULT_TIMEOUT", "Store", "open_store"]
 
 DEFAULT_TIMEOUT: Final = 10.0
 """How long a call waits for another writer of an SQL store, in seconds."""
@@ -27,7 +28,11 @@ _FORMS: Final = (
 )
 
 
-def open_store(url: str, *, clock: Clock | None = None) -> IdempotencyStore:
+class Store(IdempotencyStore, WorkStore, Protocol):
+    """What every store keeps: claims on idempotency keys, and the status of offloaded work."""
+
+
+def open_store(url: str, *, clock: Clock | None = None) -> Store:
     """Return the store a URL names; it connects on first use, or by `prepare`.
 
     Without a `clock` PostgreSQL and Redis go by their server's time, the others by the system's. Raises
@@ -47,13 +52,13 @@ def open_store(url: str, *, clock: Clock | None = None) -> IdempotencyStore:
             raise ConfigurationError(f"the store URL does not start with a scheme that Warren knows; write {_FORMS}")
 
 
-def _open_memory(clock: Clock | None) -> IdempotencyStore:
+def _open_memory(clock: Clock | None) -> Store:
     from warren.reliability.stores.memory import MemoryStore
 
     return MemoryStore(clock=clock)
 
 
-def _open_sqlite(url: str, clock: Clock | None) -> IdempotencyStore:
+def _open_sqlite(url: str, clock: Clock | None) -> Store:
     from warren.reliability.stores.sqlite import SqliteStore
 
     parsed = _parse(url)
@@ -68,14 +73,14 @@ def _open_sqlite(url: str, clock: Clock | None) -> IdempotencyStore:
     return SqliteStore(path, clock=clock, timeout=_timeout(parsed))
 
 
-def _open_postgres(url: str, clock: Clock | None) -> IdempotencyStore:
+def _open_postgres(url: str, clock: Clock | None) -> Store:
     parsed = _parse(url)
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import make_conninfo
     except ImportError as error:
         raise ConfigurationError(
-            "the store is in PostgreSQL, and psycopg is not installed: pip install 'warren[postgres]'"
+            "the store is in PostgreSQL, and psycopg is not installed: pip install 'warren-mq[postgres]'"
         ) from error
     from warren.reliability.stores.postgres import PostgresStore
 
@@ -88,12 +93,12 @@ def _open_postgres(url: str, clock: Clock | None) -> IdempotencyStore:
     return PostgresStore(driver_url, clock=clock, timeout=_timeout(parsed))
 
 
-def _open_redis(url: str, clock: Clock | None) -> IdempotencyStore:
+def _open_redis(url: str, clock: Clock | None) -> Store:
     try:
         import redis  # noqa: F401
     except ImportError as error:
         raise ConfigurationError(
-            "the store is in Redis, and the redis package is not installed: pip install 'warren[redis]'"
+            "the store is in Redis, and the redis package is not installed: pip install 'warren-mq[redis]'"
         ) from error
     from warren.reliability.stores.redis import RedisStore
 

@@ -1,6 +1,7 @@
 """The PostgreSQL store: claims for workers on many machines, by the server's clock.
 
-Not here: the tables and the inbox's transaction (`sql.py`); the rules of claims are told in `record.py`.
+Not here: the tables and the inbox's transaction (`sql.py`); what is said of offloaded work (`postgres_work.py`); the
+rules of claims are told in `record.py`.
 
 Theory of operation. A call is one statement in a transaction of its own, whatever its number of keys: they travel as
 arrays. Keys are sorted, so that concurrent calls lock rows in one order and cannot deadlock. `ON CONFLICT DO UPDATE`
@@ -19,9 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from warren.clock import Clock
 from warren.reliability.idempotency import Claim, ClaimResult, Done, InProgress
+from warren.reliability.stores import postgres_work
 from warren.reliability.stores.keys import storable
 from warren.reliability.stores.record import ABANDONED_KEPT, PURGE_LIMIT, micros
 from warren.reliability.stores.sql import SqlInbox, create_tables, inbox_transaction, unavailable
+from warren.reliability.work import Acceptance, Known, Mark, Proposal, Underway, WorkStatus
 
 __all__ = ["PostgresStore"]
 
@@ -133,9 +136,32 @@ class PostgresStore:
         self._mark(claims, is_done=False, until=0, expires=ABANDONED_KEPT, step=1)
 
     def purge(self) -> int:
-        """Delete up to `PURGE_LIMIT` keys that are outside their window; return how many."""
+        """Delete up to `PURGE_LIMIT` keys, and as many statuses, that are outside their window; return how many."""
         with self._answering() as connection:
-            return connection.exec_driver_sql(_PURGE, {"now": self._now(), "limit": PURGE_LIMIT}).rowcount
+            now = self._now()
+            keys = connection.exec_driver_sql(_PURGE, {"now": now, "limit": PURGE_LIMIT}).rowcount
+            return keys + postgres_work.purge(connection, now, limit=PURGE_LIMIT)
+
+    def accept(self, proposal: Proposal) -> Acceptance | Underway | Known:
+        """Store that work is about to be published, committed before returning."""
+        with self._answering() as connection:
+            return postgres_work.accept(connection, proposal, self._now())
+
+    def withdraw(self, acceptance: Acceptance, *, may_be_sent: bool) -> None:
+        """End an acceptance whose publish failed; an outdated one is left alone."""
+        with self._answering() as connection:
+            postgres_work.withdraw(connection, acceptance, may_be_sent=may_be_sent)
+
+    def mark_many(self, marks: Sequence[Mark]) -> None:
+        """Write statuses, committed before returning; what does not move one forward is left alone."""
+        if marks:
+            with self._answering() as connection:
+                postgres_work.mark(connection, marks, self._now())
+
+    def status(self, work_id: str) -> WorkStatus | None:
+        """Return the status of a piece of work; None where there is none (any more)."""
+        with self._answering() as connection:
+            return postgres_work.status(connection, work_id, self._now())
 
     @contextmanager
     def transaction(self) -> Iterator[SqlInbox]:

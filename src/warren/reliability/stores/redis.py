@@ -1,6 +1,6 @@
 """The Redis store: claims in memory of one server, as durable as that server is set up to be.
 
-Not here: the rules of claims, told in `record.py`.
+Not here: what is said of offloaded work (`redis_work.py`); the rules of claims are told in `record.py`.
 
 Theory of operation. A call is one Lua script, which Redis runs alone, so no other call comes between reading a record
 and writing it. One Redis key holds the record of one key, as the text `<state> <token> <until>`. Redis forgets it when
@@ -27,6 +27,8 @@ from warren.errors import ConfigurationError, StoreUnavailable
 from warren.reliability.idempotency import Claim, ClaimResult, Done, InProgress
 from warren.reliability.stores.keys import storable
 from warren.reliability.stores.record import ABANDONED_KEPT, micros
+from warren.reliability.stores.redis_work import WorkScripts
+from warren.reliability.work import Acceptance, Known, Mark, Proposal, Underway, WorkStatus
 
 __all__ = ["RedisStore"]
 
@@ -117,6 +119,7 @@ class RedisStore:
         self._where = f"redis at {options.get('host', 'localhost')}:{options.get('port', 6379)}/{options.get('db', 0)}"
         self._claim_script = self._client.register_script(_CLAIM)
         self._mark_script = self._client.register_script(_MARK)
+        self._work = WorkScripts(self._client, kept_longer=_KEPT_FOR_CLOCK if clock is not None else 0)
         self._is_prepared = False
 
     def __repr__(self) -> str:
@@ -169,6 +172,30 @@ class RedisStore:
         """Return 0: Redis deletes what has expired by itself."""
         return 0
 
+    def accept(self, proposal: Proposal) -> Acceptance | Underway | Known:
+        """Store that work is about to be published; as durable as the server is set up to be."""
+        self.prepare()
+        with self._boundary():
+            return self._work.accept(proposal, self._now())
+
+    def withdraw(self, acceptance: Acceptance, *, may_be_sent: bool) -> None:
+        """End an acceptance whose publish failed; an outdated one is left alone."""
+        self.prepare()
+        with self._boundary():
+            self._work.withdraw(acceptance, may_be_sent=may_be_sent)
+
+    def mark_many(self, marks: Sequence[Mark]) -> None:
+        """Write statuses; what does not move one forward is left alone."""
+        self.prepare()
+        with self._boundary():
+            self._work.mark(marks, self._now())
+
+    def status(self, work_id: str) -> WorkStatus | None:
+        """Return the status of a piece of work; None where there is none (any more)."""
+        self.prepare()
+        with self._boundary():
+            return self._work.status(work_id, self._now())
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._client.close()
@@ -188,10 +215,12 @@ class RedisStore:
 
     def _run(self, script: Script, names: list[str], arguments: list[Any]) -> list[int]:
         self.prepare()
-        now = "server" if self._clock is None else micros(self._clock.now())
         with self._boundary():
-            answers: Any = script(keys=names, args=[now, *arguments])
+            answers: Any = script(keys=names, args=[self._now(), *arguments])
         return list(answers)
+
+    def _now(self) -> int | str:
+        return "server" if self._clock is None else micros(self._clock.now())
 
     def _milliseconds(self, kept: int) -> int:
         return max(1, (kept + (_KEPT_FOR_CLOCK if self._clock is not None else 0)) // 1_000)

@@ -20,7 +20,7 @@ __all__ = ["SCHEMA_VERSION", "SqlInbox", "create_tables", "inbox_transaction", "
 
 SCHEMA_VERSION: Final = 1
 
-_COMPONENT: Final = "idempotency"
+_COMPONENTS: Final = {"idempotency": SCHEMA_VERSION, "work": 1}
 
 metadata: Final = MetaData()
 
@@ -48,6 +48,22 @@ keys: Final = Table(
     sqlite_with_rowid=False,
 )
 
+work: Final = Table(
+    "warren_work",
+    metadata,
+    # One row a piece of offloaded work, as work_record.py describes it.
+    Column("id", _Name, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("consumer", _Name, nullable=False),
+    Column("fingerprint", _Name, nullable=False),
+    Column("status", Text, nullable=False),
+    Index("warren_work_expires", "expires"),
+    sqlite_with_rowid=False,
+)
+
 
 def create_tables(connection: sqlalchemy.Connection) -> None:
     """Create what is missing, in the connection's transaction, which must keep other processes from doing the same.
@@ -55,14 +71,16 @@ def create_tables(connection: sqlalchemy.Connection) -> None:
     Raises `ConfigurationError` where a newer Warren has changed the tables.
     """
     metadata.create_all(connection)
-    version = connection.scalar(sqlalchemy.select(versions.c.version).where(versions.c.component == _COMPONENT))
-    if version is None:
-        connection.execute(versions.insert().values(component=_COMPONENT, version=SCHEMA_VERSION))
-    elif version != SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"the idempotency tables of the store have version {version}, and this Warren works with version "
-            f"{SCHEMA_VERSION}; run the Warren that made them, or point the store at another database"
-        )
+    rows = connection.execute(sqlalchemy.select(versions.c.component, versions.c.version))
+    found = {row.component: row.version for row in rows}
+    for component, version in _COMPONENTS.items():
+        if component not in found:
+            connection.execute(versions.insert().values(component=component, version=version))
+        elif found[component] != version:
+            raise ConfigurationError(
+                f"the {component} tables of the store have version {found[component]}, and this Warren works with "
+                f"version {version}; run the Warren that made them, or point the store at another database"
+            )
 
 
 # -- errors -------------------------------------------------------------------------------

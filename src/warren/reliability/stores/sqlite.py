@@ -1,12 +1,13 @@
 """The embedded store: one SQLite file in WAL mode, shared by the processes of one machine.
 
-Not here: the tables and the inbox's transaction (`sql.py`), the rules of claims (`record.py`).
+Not here: the tables and the inbox's transaction (`sql.py`), the rules of claims (`record.py`), what is said to the
+database of offloaded work (`sqlite_work.py`).
 
 Theory of operation. SQLite has one writer at a time; within a process writers queue at a lock, between processes at the
 file, each for `timeout` at most. A call is one short transaction of a few statements, whatever its number of keys: they
-travel as one JSON parameter, which takes half the time of a row a step. Done marks are synced to disk before a call
-returns. Claims are not: they survive the death of a process, and when the machine loses power, every holder of a claim
-in this file dies with it.
+travel as one JSON parameter, which takes half the time of a row a step. Done marks, and statuses that are accepted,
+done or failed, are synced to disk before a call returns. Claims are not: they survive the death of a process, and when
+the machine loses power, every holder of a claim in this file dies with it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from sqlalchemy import event
 from warren.clock import Clock, SystemClock
 from warren.errors import StoreUnavailable
 from warren.reliability.idempotency import Claim, ClaimResult, Done, InProgress
+from warren.reliability.stores import sqlite_work
 from warren.reliability.stores.keys import storable
 from warren.reliability.stores.record import ABANDONED_KEPT, PURGE_LIMIT, Record, is_free, micros, next_token
 from warren.reliability.stores.sql import SqlInbox, create_tables, inbox_transaction, unavailable
+from warren.reliability.work import Acceptance, Known, Mark, Proposal, Underway, WorkStatus
 
 __all__ = ["SqliteStore"]
 
@@ -122,9 +125,32 @@ class SqliteStore:
         self._mark(claims, is_done=False, until=0, expires=ABANDONED_KEPT, step=1)
 
     def purge(self) -> int:
-        """Delete up to `PURGE_LIMIT` keys that are outside their window; return how many."""
+        """Delete up to `PURGE_LIMIT` keys, and as many statuses, that are outside their window; return how many."""
         with self._writing(is_synced=False) as connection:
-            return connection.execute(_PURGE, {"now": self._now(), "limit": PURGE_LIMIT}).rowcount
+            now = self._now()
+            keys = connection.execute(_PURGE, {"now": now, "limit": PURGE_LIMIT}).rowcount
+            return keys + sqlite_work.purge(connection, now, limit=PURGE_LIMIT)
+
+    def accept(self, proposal: Proposal) -> Acceptance | Underway | Known:
+        """Store that work is about to be published, synced to disk before returning."""
+        with self._writing(is_synced=True) as connection:
+            return sqlite_work.accept(connection, proposal, self._now())
+
+    def withdraw(self, acceptance: Acceptance, *, may_be_sent: bool) -> None:
+        """End an acceptance whose publish failed; an outdated one is left alone."""
+        with self._writing(is_synced=False) as connection:
+            sqlite_work.withdraw(connection, acceptance, may_be_sent=may_be_sent)
+
+    def mark_many(self, marks: Sequence[Mark]) -> None:
+        """Write statuses, final ones synced to disk before returning; what does not move one forward is left alone."""
+        if marks:
+            with self._writing(is_synced=any(not mark.status.is_pending for mark in marks)) as connection:
+                sqlite_work.mark(connection, marks, self._now())
+
+    def status(self, work_id: str) -> WorkStatus | None:
+        """Return the status of a piece of work; None where there is none (any more)."""
+        with self._my_turn(), self._boundary():
+            return sqlite_work.status(self._connected(), work_id, self._now())
 
     @contextmanager
     def transaction(self) -> Iterator[SqlInbox]:
