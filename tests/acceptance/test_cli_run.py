@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support import BrokerUnderTest, wait_until
-from tests.support.cli import RunningCli, is_alive, running_cli
+from tests.support.cli import WARREN, RunningCli, cli, environment, is_alive, running_cli
 from tests.support.plain import PlainPika
 
 SHOP = Path(__file__).parent / "shop.py"
@@ -90,6 +92,48 @@ def test_run_logs_events_as_lines_of_json_or_as_text(broker: BrokerUnderTest, fo
         assert started["level"] == "info"
     with running_cli("run", "shop:app", cwd=folder, broker=broker.url) as running:
         running.wait(lambda: any("consumes shipping.labels" in line for line in running.stderr), "the line of an event")
+
+
+PRINTING = """
+from warren import Exchange, Message, Warren
+
+class Order(Message, exchange=Exchange("orders", "topic"), routing_key="orders.created"):
+    order_id: int
+
+app = Warren("printing")
+
+@app.consumer("printing.orders", Order, concurrency=1)
+def handle(order: Order) -> None:
+    print("order", order.order_id)
+"""
+
+
+@pytest.mark.parametrize("broker_version", ["embedded"], indirect=True)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_handlers_print_comes_out_at_once_and_a_whole_line_at_a_time(
+    broker: BrokerUnderTest, plain: PlainPika, tmp_path: Path, unbuffered: str
+) -> None:
+    """Into a pipe Python would keep 8 kB back, or write lines in pieces, into which another worker's lines fall."""
+    (tmp_path / "printing.py").write_text(PRINTING)
+    assert cli("topology", "apply", "printing:app", cwd=tmp_path, broker=broker.url).returncode == 0
+    order(plain, 1)
+    order(plain, 2)
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps what is written apart
+    with ours, its:
+        ours.settimeout(30.0)
+        process = subprocess.Popen(
+            [*WARREN, "run", "printing:app"],
+            cwd=tmp_path,
+            env=environment(broker.url, PYTHONUNBUFFERED=unbuffered),
+            stdin=subprocess.DEVNULL,
+            stdout=its,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert [ours.recv(1_000), ours.recv(1_000)] == [b"order 1\n", b"order 2\n"]
+        finally:
+            process.terminate()
+            assert process.wait(30.0) == 0
 
 
 def test_run_no_apply_creates_nothing_and_says_what_is_missing(

@@ -21,7 +21,16 @@ from urllib.parse import quote
 from tests.support.broker import BrokerUnderTest
 from tests.support.waiting import wait_until
 
-__all__ = ["RunningCli", "cli", "cli_into_head", "is_alive", "running_cli", "url_with_management"]
+__all__ = [
+    "WARREN",
+    "RunningCli",
+    "cli",
+    "cli_into_head",
+    "environment",
+    "is_alive",
+    "running_cli",
+    "url_with_management",
+]
 
 WARREN = (sys.executable, "-m", "warren")
 
@@ -117,7 +126,11 @@ class RunningCli:
 
     def wait(self, predicate: Callable[[], Any], what: str, *, timeout: float = 30.0) -> None:
         """Wait for a condition, and show what the command wrote where it does not come true."""
-        wait_until(predicate, timeout=timeout, message=lambda: f"{what}; it wrote:\n{''.join(self.stderr)}")
+        wait_until(
+            predicate,
+            timeout=timeout,
+            message=lambda: f"{what}; it wrote:\n{''.join(self.stdout)}\nand:\n{''.join(self.stderr)}",
+        )
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

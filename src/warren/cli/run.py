@@ -6,6 +6,7 @@ Not here: supervision (`worker/supervisor.py`), a worker's life (`worker/worker.
 from __future__ import annotations
 
 import faulthandler
+import io
 import logging
 import os
 import signal
@@ -177,6 +178,7 @@ def _work(options: _Options, descriptor: int, debug: Debug, *, metered: bool) ->
     from warren.worker.supervised import SupervisorLink
 
     faulthandler.register(signal.SIGUSR1)  # before anything of the application, which may want it for itself
+    _print_whole_lines()
     link = SupervisorLink(descriptor)
     try:
         code: int = _consume(options, link, metered=metered)
@@ -191,6 +193,15 @@ def _work(options: _Options, descriptor: int, debug: Debug, *, metered: bool) ->
 
         remove_left_folder()
     return code
+
+
+def _print_whole_lines() -> None:
+    """Have what handlers print come out at once, and lines of several workers not run into one another.
+
+    Into a pipe Python keeps 8 kB back; with PYTHONUNBUFFERED it writes the parts of a line one by one.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
 
 
 def _consume(options: _Options, link: Any, *, metered: bool) -> int:
