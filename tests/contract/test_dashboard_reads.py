@@ -17,6 +17,7 @@ from warren import Exchange, Message, Retry, Warren
 from warren.config import BrokerSettings
 from warren.dashboard.reads import Answer, Reads
 from warren.dashboard.route import Reason, as_declared, route_of
+from warren.signals.collect import Collector
 
 QUEUE = "billing.invoices"
 
@@ -74,9 +75,8 @@ def test_what_the_broker_has_is_what_the_application_declares(broker: BrokerUnde
 
 def test_a_consumer_is_told_with_its_connection_by_the_name_its_program_gave_it(broker: BrokerUnderTest) -> None:
     app = billing(broker)
-    with app, app.worker(), reading(settings(broker)) as reads:
-        wait_until(lambda: [one.queue for one in reads.consumers().value or ()] == [QUEUE])
-        (consumer,) = reads.consumers().value or ()
+    with app, app.worker(), reading(settings(broker)) as reads, Collector(settings(broker)) as collector:
+        (consumer,) = wait_until(lambda: collector.sample().subscribed)
         assert (consumer.prefetch, consumer.needs_acks, consumer.is_active, consumer.user) == (7, True, True, "guest")
         wait_until(lambda: (reads.connection_names().value or {}).get(consumer.connection or "") == "billing consume")
 
@@ -87,7 +87,7 @@ def test_one_without_rights_to_the_management_api_is_refused_and_told_so(broker:
     management = broker.management_url.replace("guest:guest@", "")
     only_amqp = replace(settings(broker), user="only-amqp", password="only-amqp", management=management)
     with reading(only_amqp) as reads:
-        refused = told(reads.consumers)
+        refused = told(reads.topology)
     assert (refused.value, refused.is_refused) == (None, True)
     assert "only-amqp" in refused.problem
     assert "password" not in refused.problem

@@ -22,7 +22,6 @@ from warren.config import BrokerSettings
 from warren.errors import BrokerUnavailable, WarrenError
 from warren.management.client import ManagementClient
 from warren.management.connections import CONNECTION_NAME_COLUMNS, read_connection_names
-from warren.management.consumers import QueueConsumer
 from warren.operations.link import open_connection
 from warren.provisioning import open_management
 from warren.topology.actual import Actual
@@ -141,10 +140,6 @@ class Reads:
         """Look at every exchange, queue and binding of the virtual host."""
         seldom = _SELDOM * self._interval
         return self.look(("topology",), lambda client: client.read_topology(self._virtual_host), every=seldom)
-
-    def consumers(self) -> Answer[tuple[QueueConsumer, ...]]:
-        """Look at every consumer of the virtual host."""
-        return self.look(("consumers",), lambda client: client.consumers(self._virtual_host))
 
     def connection_names(self) -> Answer[Mapping[str, str]]:
         """Look at what programs call their connections, by what the broker calls them."""

@@ -16,6 +16,7 @@ from warren.clock import Clock, SystemClock
 from warren.dashboard.history import History
 from warren.dashboard.totals import total_of
 from warren.errors import BrokerRefused, BrokerUnavailable, WarrenError
+from warren.management.consumers import QueueConsumer
 from warren.signals.findings import Finding
 from warren.signals.recent import Recent
 from warren.signals.report import Report
@@ -46,9 +47,10 @@ class Snapshot:
     """What is known now. `number` grows with every news. `report` is the last there was, None before the first.
 
     `total` are the signals of all its queues together; `findings` its findings by queue, worst first, those of the
-    broker itself by None; `queues` all queues of its sample, with retry tiers and dead-letter queues. `problem` says
-    why there is no newer report, empty where there is, and `problem_since` since when, in seconds since the epoch;
-    `is_refused` says that the broker answers but not to us, `is_full` that the samples span the whole window.
+    broker itself by None; `queues` all queues of its sample, with retry tiers and dead-letter queues, and `subscribed`
+    all consumers of the virtual host, None where the broker does not tell them. `problem` says why there is no newer
+    report, empty where there is, and `problem_since` since when, in seconds since the epoch; `is_refused` says that the
+    broker answers but not to us, `is_full` that the samples span the whole window.
     """
 
     number: int = 0
@@ -56,6 +58,7 @@ class Snapshot:
     total: QueueSignals | None = None
     findings: Mapping[str | None, tuple[Finding, ...]] = field(default_factory=lambda: _NOTHING, hash=False)
     queues: Mapping[str, QueueSample] = field(default_factory=lambda: _NOTHING, hash=False)
+    subscribed: tuple[QueueConsumer, ...] | None = None
     problem: str = ""
     problem_since: float | None = None
     is_refused: bool = False
@@ -131,6 +134,7 @@ class Watch:
             total=total_of(report.queues),
             findings=_by_queue(report.findings),
             queues=sample.queues,
+            subscribed=sample.subscribed,
             is_full=self._recent.is_full,
         )
 

@@ -108,6 +108,7 @@ class Collector:
             broker=seen.broker,
             consumers=consumers,
             names=seen.names,
+            subscribed=seen.subscribed,
             unknown=(*seen.unknown, *silent),
         )
         if self._looker is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, final
 
+from warren.management.consumers import QueueConsumer
 from warren.management.nodes import Node
 
 __all__ = ["BrokerSample", "ConsumerSample", "Failure", "QueueSample", "Sample"]
@@ -109,8 +110,8 @@ class Sample:
 
     `dead` are the failures found by looking into dead-letter queues, by the name of those. `heads` are those found at
     the head of consumers' queues: messages that come again and again without a recorded failure have the fingerprint
-    `redelivered@<message type>`. `names` are all queues of the virtual host, where something lists them. `unknown` says
-    in words what could not be known, and why.
+    `redelivered@<message type>`. `names` are all queues of the virtual host, where something lists them;
+    `subscribed` all its consumers as the broker knows them. `unknown` says in words what could not be known, and why.
     """
 
     at: float
@@ -121,4 +122,5 @@ class Sample:
     dead: Mapping[str, tuple[Failure, ...]] = field(default_factory=lambda: _NOTHING, hash=False)
     heads: Mapping[str, tuple[Failure, ...]] = field(default_factory=lambda: _NOTHING, hash=False)
     names: frozenset[str] | None = None
+    subscribed: tuple[QueueConsumer, ...] | None = None
     unknown: tuple[str, ...] = ()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from warren.errors import TopologyMissing
+from warren.management.consumers import QueueConsumer
 from warren.signals.samples import BrokerSample, QueueSample
 from warren.topology.naming import is_kept_beside
 
@@ -22,12 +23,13 @@ __all__ = ["Seen", "is_beside_any", "missing"]
 class Seen:
     """Queues by name, the broker, and in words what could not be seen.
 
-    `names` are all queues there are, None where nothing lists them.
+    `names` are all queues there are and `subscribed` all consumers, None where nothing lists them.
     """
 
     queues: Mapping[str, QueueSample]
     names: frozenset[str] | None
     broker: BrokerSample
+    subscribed: tuple[QueueConsumer, ...] | None = None
     unknown: tuple[str, ...] = ()
 
     def only(self, wanted: Collection[str], *, may_be_missing: bool = False) -> Seen:
@@ -41,7 +43,7 @@ class Seen:
         if absent and not may_be_missing:
             raise absent[0]
         kept = {name: sample for name, sample in self.queues.items() if name in wanted or is_beside_any(wanted, name)}
-        return Seen(queues=kept, names=self.names, broker=self.broker, unknown=(*self.unknown, *map(str, absent)))
+        return replace(self, queues=kept, unknown=(*self.unknown, *map(str, absent)))
 
 
 def is_beside_any(queues: Iterable[str], name: str) -> bool:

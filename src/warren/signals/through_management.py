@@ -78,6 +78,7 @@ def _ask(client: ManagementClient, virtual_host: str) -> Seen:
         queues=samples,
         names=frozenset(queue.name for queue in queues),
         broker=broker_sample(overview, nodes),
+        subscribed=consumers,
         unknown=tuple(unknown),
     )
 

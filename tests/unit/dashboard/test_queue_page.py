@@ -53,15 +53,11 @@ class Reads:
     """Answers as they are given to it."""
 
     told: Answer[Actual] = AWAITED
-    consume: Answer[tuple[QueueConsumer, ...]] = AWAITED
     place: Answer[QueuePlace] = AWAITED
     names: dict[str, str] = field(default_factory=dict)
 
     def topology(self) -> Answer[Actual]:
         return self.told
-
-    def consumers(self) -> Answer[tuple[QueueConsumer, ...]]:
-        return self.consume
 
     def connection_names(self) -> Answer[dict[str, str]]:
         return Answer(number=1, value=self.names)
@@ -111,6 +107,10 @@ def page(
         return "/" + "/".join(quote(step, safe="") for step in steps) + "".join(f"?{key}={query[key]}" for key in query)
 
     return QueuePage(cast("Board", board), cast("Frame", SimpleNamespace(url=url)), name)
+
+
+def consumed(*consumers: QueueConsumer) -> Snapshot:
+    return replace(seen(), subscribed=consumers)
 
 
 def text(html: str) -> str:
@@ -261,8 +261,7 @@ def consumer(tag: str, queue: str = QUEUE, **told: Any) -> QueueConsumer:
 
 def test_consumers_of_this_queue_are_told_with_their_programs_names() -> None:
     told = consumer("a.1", prefetch=0, needs_acks=True, is_active=False, connection="1 -> 2", user="ada")
-    reads = Reads(consume=Answer(number=1, value=(told, consumer("b.1", "other"))), names={"1 -> 2": HOSTILE})
-    html = page(seen(), reads).consumers()
+    html = page(consumed(told, consumer("b.1", "other")), Reads(names={"1 -> 2": HOSTILE})).consumers()
     assert "a.1" in html
     assert "b.1" not in html
     assert HOSTILE not in html
@@ -271,17 +270,17 @@ def test_consumers_of_this_queue_are_told_with_their_programs_names() -> None:
 
 
 def test_of_very_many_consumers_the_rest_is_counted() -> None:
-    many = tuple(consumer(f"c.{number:04}") for number in range(MOST_CONSUMERS + 5))
-    told = page(seen(), Reads(consume=Answer(number=1, value=many))).consumers()
+    told = page(consumed(*(consumer(f"c.{number:04}") for number in range(MOST_CONSUMERS + 5)))).consumers()
     assert told.count("<tr data-key") == MOST_CONSUMERS
     assert "And 5 more." in told
 
 
 def test_no_consumers_is_told_apart_from_not_knowing() -> None:
-    assert "Nobody consumes this queue" in page(seen(), Reads(consume=Answer(number=1, value=()))).consumers()
-    assert "Reading the consumers" in page(seen()).consumers()
-    assert "does not let this dashboard see consumers" in page(seen(), Reads(consume=REFUSED)).consumers()
-    assert "Consumers are not known" in page(seen(), Reads(consume=AWAY)).consumers()
+    assert "Nobody consumes this queue" in page(consumed()).consumers()
+    assert "Consumers are not known" in page(seen()).consumers()
+    declared = Reads(told=Answer(number=1, value=Actual.of(queues=[ActualQueue(name=QUEUE, type="quorum")])))
+    assert "Reading the consumers" in page(reads=declared).consumers()
+    assert "Consumers are not known" in page(Snapshot(problem="nobody answers"), declared).consumers()
 
 
 def test_what_the_application_declares_of_its_consumer_is_told() -> None:

@@ -68,12 +68,7 @@ class QueuePage:
     def version(self) -> object:
         """Change with everything that is shown. To ask for it has it read, so only what is looked at is."""
         reads = self.board.reads
-        answers: tuple[Answer[Any], ...] = (
-            reads.topology(),
-            reads.consumers(),
-            reads.connection_names(),
-            self._place(),
-        )
+        answers: tuple[Answer[Any], ...] = (reads.topology(), reads.connection_names(), self._place())
         return self.board.watch.snapshot.number, *(one.number for one in answers)
 
     # -- what is known ------------------------------------------------------------------------
@@ -166,13 +161,13 @@ class QueuePage:
         )
 
     def consumers(self) -> str:
-        answer = self.board.reads.consumers()
-        found = sorted((one for one in answer.value or () if one.queue == self.name), key=lambda one: one.tag)
+        snapshot = self.board.watch.snapshot
+        found = sorted((one for one in snapshot.subscribed or () if one.queue == self.name), key=lambda one: one.tag)
         return render(
             "queue_consumers.html",
             url=self.frame.url,
             is_there=self.is_there,
-            answer=answer,
+            snapshot=snapshot,
             found=found[:MOST_CONSUMERS],
             more=max(0, len(found) - MOST_CONSUMERS),
             names=self.board.reads.connection_names().value or {},
