@@ -111,7 +111,7 @@ class BrokerRefused(ConfigurationError):
 
 
 class BrokerUnavailable(WarrenError):
-    """No configured broker host could be reached in time."""
+    """No configured broker host could be reached in time, or not the node that keeps a queue."""
 
 
 class StoreUnavailable(WarrenError):

@@ -339,10 +339,11 @@ def test_rule_16_a_delivery_limit_lands_in_the_dead_letter_queue(broker: BrokerU
     app.apply_topology()
     with PlainPika(broker.url) as plain, app:
         app.publish(OrderCreated(order_id=1))
-        for method, _properties, _body in plain.channel.consume(QUEUE, inactivity_timeout=2.0):
-            if method is None:
+        for method, _properties, _body in plain.channel.consume(QUEUE, inactivity_timeout=0.5):
+            if method is not None:
+                plain.channel.basic_nack(method.delivery_tag, requeue=True)
+            elif plain.depth(f"{QUEUE}.dead"):
                 break
-            plain.channel.basic_nack(method.delivery_tag, requeue=True)
         plain.channel.cancel()
         assert plain.take(f"{QUEUE}.dead").headers["x-death"][0]["reason"] == "delivery_limit"
 

@@ -21,6 +21,7 @@ from warren.reliability.dead_letter import FINGERPRINT
 from warren.signals.collect import Collector
 from warren.signals.samples import Failure
 from warren.signals.through_management import RETRY_AFTER, RETRY_SOON, ManagementDoor
+from warren.transport.declare import ChannelDeclarer, QueueCount, QueueDown
 
 QUEUE, DEAD, TIER = "billing.invoices", "billing.invoices.dead", "billing.invoices.retry.1s"
 
@@ -182,6 +183,25 @@ def test_dead_letters_are_looked_at_once_and_again_when_there_are_others_and_sta
         assert [one.properties.message_id for one in plain.drain(DEAD)] == ["0", "1", "2", "3"]
         wait_known(broker, billing__invoices__dead=0)
         assert collector.sample().dead == {}  # what they were says nothing any more
+
+
+def test_over_amqp_a_queue_whose_node_is_down_is_told_and_the_others_are_seen(
+    broker: BrokerUnderTest, plain: PlainPika, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (QUEUE, DEAD):
+        plain.declare(name)
+    count = ChannelDeclarer.count_queue
+
+    def count_or_fail(declarer: ChannelDeclarer, name: str) -> QueueCount:
+        if name == QUEUE:
+            raise QueueDown("its node is down")  # one node alone cannot be brought to say so
+        return count(declarer, name)
+
+    monkeypatch.setattr(ChannelDeclarer, "count_queue", count_or_fail)
+    with Collector(BrokerSettings.parse(broker.url), queues=[QUEUE]) as collector:
+        sample = collector.sample()
+    assert sample.queues.keys() == {DEAD}
+    assert "its node is down" in sample.unknown
 
 
 def test_without_looking_nothing_is_taken(broker: BrokerUnderTest, plain: PlainPika) -> None:

@@ -152,7 +152,7 @@ def test_a_single_active_consumer_gets_everything_until_it_leaves(broker: Broker
 @pytest.mark.parametrize("kind", ["quorum", "classic"])
 def test_a_queue_that_expires_is_deleted_once_unused(broker: BrokerUnderTest, kind: Any) -> None:
     with on(broker) as (topology, _plain):
-        consumer = consumer_topology(Queue("work", type=kind, expires="500ms"))
+        consumer = consumer_topology(Queue("work", type=kind, expires="2500ms"))
         topology.apply(consumer)
 
         def is_gone() -> bool:

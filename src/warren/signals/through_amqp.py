@@ -13,7 +13,7 @@ from warren.signals.samples import BrokerSample, QueueSample
 from warren.signals.seen import Seen, missing
 from warren.topology.naming import dead_letter_queue
 from warren.transport.connection import Connection
-from warren.transport.declare import ChannelDeclarer
+from warren.transport.declare import ChannelDeclarer, QueueDown
 
 __all__ = ["see_over_amqp"]
 
@@ -34,23 +34,23 @@ def see_over_amqp(
     """Count the messages of queues, of their dead-letter queues, and of those `beside` them that there are.
 
     Raises `BrokerUnavailable`, and `TopologyMissing` where a queue is not there, or tells of it in `unknown` if it may
-    be.
+    be. A queue whose node is down is told in `unknown`.
     """
     declarer = ChannelDeclarer(connection, timeout=timeout)
     wanted = tuple(dict.fromkeys(queues))
     found: dict[str, QueueSample] = {}
     absent: list[str] = []
-    for name in wanted:
-        sample = _count(declarer, name)
-        if sample is not None:
-            found[name] = sample
-        elif may_be_missing:
+    for name in dict.fromkeys([*wanted, *beside, *map(dead_letter_queue, wanted)]):
+        try:
+            found[name] = _count(declarer, name)
+        except QueueDown as down:
+            absent.append(str(down))
+        except TopologyMissing:
+            if name not in wanted:
+                continue
+            if not may_be_missing:
+                raise missing(name) from None
             absent.append(str(missing(name)))
-        else:
-            raise missing(name)
-    for name in dict.fromkeys([*beside, *map(dead_letter_queue, wanted)]):
-        if name not in found and (sample := _count(declarer, name)) is not None:
-            found[name] = sample
     stream = connection.stream
     told = stream.server_properties if stream is not None else {}
     version, cluster = told.get("version"), told.get("cluster_name")
@@ -62,9 +62,6 @@ def see_over_amqp(
     )
 
 
-def _count(declarer: ChannelDeclarer, name: str) -> QueueSample | None:
-    try:
-        count = declarer.count_queue(name)
-    except TopologyMissing:
-        return None
+def _count(declarer: ChannelDeclarer, name: str) -> QueueSample:
+    count = declarer.count_queue(name)
     return QueueSample(name=name, ready=count.ready, consumers=count.consumers)

@@ -31,6 +31,7 @@ from warren.observability import events
 from warren.reliability.backoff import Backoff
 from warren.transport.acks import AckLedger
 from warren.transport.connection import Connection
+from warren.transport.failures import is_missing
 from warren.transport.stream import RawDelivery, Stream
 from warren.transport.wire import encode_acks, read_properties
 
@@ -193,7 +194,7 @@ class ConsumerChannel:
             return
         self._forget_channel()
         if isinstance(error, pika.exceptions.ChannelClosedByBroker):
-            if error.reply_code == 404 and self._on_queue_missing is not None:
+            if is_missing(error) and self._on_queue_missing is not None:
                 self._on_queue_missing()
             self._lose(f"the broker closed the channel: {error.reply_code} {error.reply_text}")
         if self.state is SubscriptionState.CANCELLED:

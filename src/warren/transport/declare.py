@@ -30,13 +30,18 @@ from warren.topology import (
     queue_arguments,
 )
 from warren.transport.connection import Connection
+from warren.transport.failures import is_missing
 from warren.transport.stream import Stream
 
-__all__ = ["ChannelDeclarer", "QueueCount"]
+__all__ = ["ChannelDeclarer", "QueueCount", "QueueDown"]
 
 TIMEOUT: Final = 30.0
 
 Operation = Callable[[Any, Callable[[Any], None]], None]
+
+
+class QueueDown(BrokerUnavailable):
+    """The broker answers, but the node of a queue is down, or the queue crashed."""
 
 
 class QueueCount(NamedTuple):
@@ -49,8 +54,8 @@ class QueueCount(NamedTuple):
 class ChannelDeclarer:
     """Declares through a connection, one operation at a time, each on a channel of its own.
 
-    Every method waits for the broker's answer: at most `timeout` seconds, then `BrokerUnavailable`. Not for the I/O
-    thread.
+    Every method waits for the broker's answer: at most `timeout` seconds, then `BrokerUnavailable`, which a queue that
+    is there and cannot be reached raises as well (`QueueDown`). Not for the I/O thread.
     """
 
     def __init__(self, connection: Connection, *, timeout: float = TIMEOUT) -> None:
@@ -186,6 +191,11 @@ def _refusal(what: str, error: pika.exceptions.ChannelClosedByBroker) -> WarrenE
                 f"{difference}; make the code agree, or drain and delete it and start again", [difference]
             )
         return TopologyConflict(f"{what} was refused: {text}", [text])
+    if error.reply_code == 404 and not is_missing(error):
+        return QueueDown(
+            f"{what} is on the broker and cannot be reached: its node is down, or it crashed; start its node, or look "
+            f"at the broker's log ({text})"
+        )
     if error.reply_code == 404:
         return TopologyMissing(f"{what} is not on the broker ({text}); run `warren topology apply`", [what])
     if error.reply_code == 403:

@@ -17,7 +17,7 @@ from pika.adapters.utils.connection_workflow import (
     AMQPConnectorStackTimeout,
 )
 
-__all__ = ["explain", "is_deleted", "is_refusal"]
+__all__ = ["explain", "is_missing", "is_refusal"]
 
 # A broker closes a handshake it refuses; pika wraps its words into the text of an error named for the stage.
 _BROKERS_WORDS: Final = re.compile(r"\(\d{3}\) (?P<quote>['\"])(?P<text>.*)(?P=quote)")
@@ -54,9 +54,9 @@ def explain(error: BaseException) -> str:
             return str(cause) or type(cause).__name__
 
 
-def is_deleted(error: pika.exceptions.ChannelClosedByBroker) -> bool:
-    """Whether a queue does not exist. RabbitMQ says 404 also of one whose node is down, or that crashed."""
-    return bool(error.reply_code == 404 and error.reply_text.startswith("NOT_FOUND - no queue"))
+def is_missing(error: pika.exceptions.ChannelClosedByBroker) -> bool:
+    """Whether a queue or exchange does not exist. RabbitMQ says 404 also of a queue that crashed, or its node did."""
+    return bool(error.reply_code == 404 and error.reply_text.startswith("NOT_FOUND - no "))
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -24,7 +24,7 @@ import pika.exceptions
 from warren.errors import BrokerRefused, BrokerUnavailable, TopologyMissing, WarrenError
 from warren.transport.acks import AckLedger
 from warren.transport.connection import Connection
-from warren.transport.failures import explain, is_deleted
+from warren.transport.failures import explain, is_missing
 from warren.transport.stream import RawDelivery, Stream
 from warren.transport.wire import encode_acks
 
@@ -275,7 +275,7 @@ def _failure(queue_name: str, error: BaseException) -> WarrenError:
         )
     text = f"{error.reply_code} {error.reply_text}"
     match error.reply_code:
-        case 404 if not is_deleted(error):
+        case 404 if not is_missing(error):
             return BrokerUnavailable(
                 f"queue {queue_name!r} is there and cannot be read: its node is down, or it crashed; what was taken "
                 f"and not acknowledged is in it still, so start its node, or look at the broker's log ({text})"

@@ -238,6 +238,14 @@ def test_a_missing_queue_is_told_and_tried_again_ever_more_slowly(consuming: Con
     assert consuming.state is SubscriptionState.SUBSCRIBED
 
 
+def test_a_queue_whose_node_is_down_is_waited_for_and_not_told_as_missing(consuming: Consuming) -> None:
+    broker = consuming.connection.up(silent={"Basic.Consume"})
+    broker.close_channel(CHANNEL, 404, "NOT_FOUND - home node 'rabbit@b' of durable queue 'invoices' is down")
+    assert consuming.missing == 0
+    assert consuming.state is SubscriptionState.WAITING
+    assert "home node 'rabbit@b'" in consuming.channel.reason
+
+
 def test_a_lost_connection_leads_to_a_new_subscription_on_the_next(consuming: Consuming) -> None:
     first = consuming.connection.up()
     consuming.connection.down(first, "reset by peer")

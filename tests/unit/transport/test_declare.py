@@ -75,6 +75,12 @@ def test_what_the_broker_answers_is_declared_and_its_channel_closed(declaring: D
         ),
         (404, "NOT_FOUND - no queue 'invoices' in vhost '/'", TopologyMissing, "run `warren topology apply`"),
         (
+            404,
+            "NOT_FOUND - home node 'rabbit@b' of durable queue 'invoices' in vhost '/' is down or inaccessible",
+            BrokerUnavailable,  # which is waited for
+            "queue 'invoices' is on the broker and cannot be reached",
+        ),
+        (
             403,
             "ACCESS_REFUSED - access to queue 'invoices' refused",
             BrokerRefused,

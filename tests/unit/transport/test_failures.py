@@ -15,7 +15,7 @@ from pika.adapters.utils.connection_workflow import (
     AMQPConnectorTransportSetupError,
 )
 
-from warren.transport.failures import explain, is_deleted, is_refusal
+from warren.transport.failures import explain, is_missing, is_refusal
 
 LOGIN = pika.exceptions.ProbableAuthenticationError
 VHOST = pika.exceptions.ProbableAccessDeniedError
@@ -117,10 +117,12 @@ def test_an_explanation_is_one_line(error: BaseException) -> None:
     ("code", "text", "expected"),
     [
         (404, "NOT_FOUND - no queue 'q' in vhost '/'", True),
+        (404, "NOT_FOUND - no exchange 'x' in vhost '/'", True),
         (404, "NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible", False),
         (404, "NOT_FOUND - queue 'q' in vhost '/' process is stopped by supervisor", False),
+        (404, "NOT_FOUND - failed to perform operation on queue 'q' in vhost '/' due to timeout", False),
         (406, "PRECONDITION_FAILED - no queue", False),
     ],
 )
-def test_a_queue_whose_node_is_down_is_not_deleted(code: int, text: str, expected: bool) -> None:
-    assert is_deleted(pika.exceptions.ChannelClosedByBroker(code, text)) is expected
+def test_a_queue_whose_node_is_down_is_not_missing(code: int, text: str, expected: bool) -> None:
+    assert is_missing(pika.exceptions.ChannelClosedByBroker(code, text)) is expected

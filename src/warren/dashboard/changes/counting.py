@@ -19,7 +19,7 @@ from warren.operations.homecoming import target_of_dead_letter
 from warren.operations.lease import Held
 from warren.operations.tally import Tally
 from warren.transport.connection import Connection
-from warren.transport.declare import ChannelDeclarer
+from warren.transport.declare import ChannelDeclarer, QueueDown
 
 __all__ = ["Counted", "count", "find"]
 
@@ -104,4 +104,6 @@ def _problems(connection: Connection, targets: Counter[str], homeless: int) -> t
             declarer.check_queue(name)
         except TopologyMissing:
             found.append(f"there is no queue {name}; a replay stops at the first message of it")
+        except QueueDown as down:
+            found.append(f"{down}; a replay stops at the first message of it")
     return tuple(found)
